@@ -1,0 +1,116 @@
+"""Claude Code. Everything about a running one is exact: it publishes itself in ``sessions/<pid>.json`` of its folder."""
+
+import json
+import re
+import shlex
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from procy.agents.commands import has_option, is_program, take_option
+from procy.errors import AgentError
+from procy.hookspecs import hookimpl
+from procy.types import Evidence, Launch, Process, Profile, State, TranscriptFile
+
+HOOKS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Notification", "Stop", "StopFailure", "SessionEnd")
+OWN_SESSION = ("--session-id", "--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
+COMMANDS = ("mcp", "config", "doctor", "update", "install", "migrate-installer", "setup-token", "plugin", "auth", "agents")
+STATES: dict[str, State] = {"busy": "busy", "idle": "idle", "waiting": "waiting", "shell": "busy"}
+
+
+class ClaudeCode:
+    """See ``procy.types.Profile``."""
+
+    name = "claude-code"
+    title = "Claude Code"
+    transcript = "claude_code"
+
+    def owns(self, argv: Sequence[str]) -> bool:
+        return is_program(argv, ("claude",), ("@anthropic-ai/claude-code",))
+
+    def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
+        """With a session id chosen beforehand and our hooks beside the user's; the user's files stay as they are."""
+        environment = (("CLAUDECODE", None), ("CLAUDE_CODE_ENTRYPOINT", None))
+        if len(argv) > 1 and argv[1] in COMMANDS:
+            return Launch(argv=tuple(argv), environment=environment)
+        rest, given = take_option(argv, "--settings")
+        settings = with_hooks(read_settings(given[-1]) if given else {}, hook)
+        words = [*rest[:1], "--settings", json.dumps(settings), *rest[1:]]
+        session = "" if has_option(argv, *OWN_SESSION) else str(uuid.uuid4())
+        if session:
+            words[1:1] = ["--session-id", session]
+        return Launch(argv=tuple(words), environment=environment, agent_session_id=session)
+
+    def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
+        rest, _ = take_option(argv, "--session-id")
+        rest, _ = take_option(rest, "--resume")
+        return (*rest[:1], "--resume", agent_session_id, *(word for word in rest[1:] if word not in ("--continue", "-c")))
+
+    def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
+        found = registry(process)
+        if found and (path := transcript_path(process, str(found.get("sessionId")), str(found.get("cwd", process.cwd)))):
+            yield TranscriptFile(str(path), path.stem)
+            yield from subagents(path)
+
+    def live(self, process: Process) -> Evidence | None:
+        found = registry(process)
+        state = STATES.get(str(found.get("status"))) if found else None
+        if not found or not state:
+            return None
+        changed_ms = found.get("statusUpdatedAt") or found.get("updatedAt") or 0
+        return Evidence(state, str(found.get("waitingFor") or ""), int(changed_ms) * 1_000_000)
+
+
+def folder(environment: Mapping[str, str]) -> Path:
+    """Where this Claude Code keeps its files."""
+    return Path(environment.get("CLAUDE_CONFIG_DIR") or Path(environment.get("HOME") or Path.home()) / ".claude")
+
+
+def registry(process: Process) -> dict[str, Any] | None:
+    """The process's own entry, unless it is of an earlier process with the same pid."""
+    try:
+        entry = json.loads((folder(process.environment) / "sessions" / f"{process.pid}.json").read_bytes())
+        started_ns = int(entry["startedAt"]) * 1_000_000
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return entry if started_ns > process.started_ns - 5_000_000_000 else None
+
+
+def transcript_path(process: Process, session: str, cwd: str) -> Path | None:
+    """The transcript of a session. Its folder's name is a lossy form of the directory, so others are searched as well."""
+    projects = folder(process.environment) / "projects"
+    likely = projects / re.sub(r"[^A-Za-z0-9]", "-", cwd) / f"{session}.jsonl"
+    if likely.exists():
+        return likely
+    return next(projects.glob(f"*/{session}.jsonl"), None)
+
+
+def subagents(path: Path) -> Iterator[TranscriptFile]:
+    for file in sorted((path.with_suffix("") / "subagents").glob("agent-*.jsonl")):
+        yield TranscriptFile(str(file), file.stem, parent=path.stem)
+
+
+def read_settings(given: str) -> dict[str, Any]:
+    """The value of ``--settings``: JSON, or the path of a JSON file."""
+    try:
+        settings = json.loads(given if given.lstrip().startswith("{") else Path(given).expanduser().read_text())
+    except (OSError, ValueError) as error:
+        raise AgentError(f"claude's --settings {given!r} cannot be read: {error}", "Give it valid JSON") from error
+    if not isinstance(settings, dict):
+        raise AgentError(f"claude's --settings {given!r} is no JSON object", "Give it one")
+    return settings
+
+
+def with_hooks(settings: dict[str, Any], hook: Sequence[str]) -> dict[str, Any]:
+    """The settings with a hook of ours added after theirs."""
+    ours = {"hooks": [{"type": "command", "command": shlex.join(hook), "timeout": 10}]}
+    hooks = dict(settings.get("hooks") or {})
+    for event in HOOKS:
+        hooks[event] = [*hooks.get(event, []), ours]
+    return {**settings, "hooks": hooks}
+
+
+@hookimpl
+def procy_profiles() -> list[Profile]:
+    return [ClaudeCode()]

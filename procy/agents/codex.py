@@ -1,0 +1,120 @@
+"""Codex. Its TUI keeps the rollout file open, unless a background server shared by all panes keeps it instead."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from procy.agents.commands import is_program
+from procy.hookspecs import hookimpl
+from procy.types import Evidence, Launch, Process, Profile, TranscriptFile
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROLLOUT = re.compile(r"rollout-[0-9T:-]+?-([0-9a-f]{8}-[0-9a-f-]{27})\.jsonl$")
+NOT_INTERACTIVE = (
+    "exec", "e", "review", "login", "logout", "mcp", "mcp-server", "app-server", "completion", "sandbox", "debug",
+    "apply", "a", "cloud", "features", "plugin", "update", "doctor", "help",
+)  # fmt: skip
+
+
+class Codex:
+    """See ``procy.types.Profile``."""
+
+    name = "codex"
+    title = "Codex"
+    transcript = "codex"
+
+    def owns(self, argv: Sequence[str]) -> bool:
+        return is_program(argv, ("codex",), ("@openai/codex",)) and "app-server" not in argv
+
+    def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
+        """Without the shared server, and with a notify program of ours that runs the user's own after it."""
+        words, theirs = take_notify(argv)
+        if not any(word in NOT_INTERACTIVE for word in words[1:2]):
+            words[1:1] = ["-c", "features.daemon_auto_start=false"]
+        words[1:1] = ["-c", f"notify={json.dumps([*hook, *theirs], ensure_ascii=False)}"]
+        return Launch(argv=tuple(words))
+
+    def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
+        words = [word for word in argv[1:] if word != "--last"]
+        if words[:1] and words[0] in ("resume", "fork"):
+            words = [word for word in words[1:] if not re.fullmatch(r"[0-9a-f-]{36}", word)]
+        return (*argv[:1], "resume", agent_session_id, *words)
+
+    def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
+        for path in sorted(open_rollouts(process)):
+            if (match := ROLLOUT.search(path)) is not None:
+                yield TranscriptFile(path, match[1], parent=parent_of(path))
+
+    def live(self, process: Process) -> Evidence | None:
+        return None
+
+
+def open_rollouts(process: Process) -> set[str]:
+    """The rollout files that the process or one below it has open."""
+    try:
+        first = psutil.Process(process.pid)
+        family = [first, *first.children(recursive=True)]
+    except psutil.Error:
+        return set()
+    return {file.path for one in family for file in open_files(one) if ROLLOUT.search(file.path)}
+
+
+def open_files(process: psutil.Process) -> Iterator[Any]:
+    try:
+        yield from process.open_files()
+    except (psutil.Error, OSError):
+        return
+
+
+def parent_of(path: str) -> str:
+    """The thread that started this one as a helper; "" for one that a human started."""
+    try:
+        with open(path, "rb") as file:
+            payload = json.loads(file.readline()).get("payload", {})
+    except (OSError, ValueError, AttributeError):
+        return ""
+    return str(payload.get("parent_thread_id") or "") if payload.get("thread_source") == "subagent" else ""
+
+
+def folder(environment: Mapping[str, str]) -> Path:
+    """Where this Codex keeps its files."""
+    return Path(environment.get("CODEX_HOME") or Path(environment.get("HOME") or Path.home()) / ".codex")
+
+
+def take_notify(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The command line without ``-c notify=…``, and the notify program the user has: by that option or in ``config.toml``."""
+    words, given = list(argv), None
+    for place in range(len(words) - 2, 0, -1):
+        if words[place] in ("-c", "--config") and words[place + 1].replace(" ", "").startswith("notify="):
+            given = given or read_toml(words[place + 1])
+            del words[place : place + 2]
+    if given is None:
+        try:
+            given = read_toml((folder(os.environ) / "config.toml").read_text(encoding="utf-8"))
+        except OSError:
+            given = {}
+    notify = given.get("notify")
+    return words, [str(word) for word in notify] if isinstance(notify, list) else []
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """A TOML text, or nothing: a wrong one is Codex's to complain about."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+@hookimpl
+def procy_profiles() -> list[Profile]:
+    return [Codex()]

@@ -1,0 +1,75 @@
+"""Processes: who runs in a pane, since when, and whether it is still the same one. Values come from psutil and /proc."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import psutil
+
+from procy.types import Process
+
+
+def describe(pid: int) -> Process | None:
+    """The process as it is now, or None when it is gone or not ours to see."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            started_ns = round(process.create_time() * 1e9)
+            return Process(pid, started_ns, tuple(process.cmdline()), process.cwd(), process.environ())
+    except (psutil.Error, OSError):
+        return None
+
+
+def is_same(process: Process) -> bool:
+    """Whether that very process still runs (a pid may have been given to another)."""
+    now = describe(process.pid)
+    return now is not None and abs(now.started_ns - process.started_ns) < 50_000_000
+
+
+def descendants(pid: int) -> Iterator[Process]:
+    """The process itself and all below it, parents first."""
+    first = describe(pid)
+    if first is None:
+        return
+    yield first
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+    except (psutil.Error, OSError):
+        return
+    for child in children:
+        if process := describe(child.pid):
+            yield process
+
+
+def foreground_group(pane_pid: int) -> int | None:
+    """The process group that has the pane's terminal, or None when nobody can tell.
+
+    Read from ``/proc/PID/stat`` (field 8, *tpgid*), else from ps.
+    """
+    try:
+        with open(f"/proc/{pane_pid}/stat", "rb") as stat:
+            return int(stat.read().rpartition(b")")[2].split()[5])
+    except FileNotFoundError:
+        if os.path.isdir("/proc/self"):
+            return None
+    except (OSError, ValueError, IndexError):
+        return None
+    result = subprocess.run(["ps", "-o", "tpgid=", "-p", str(pane_pid)], capture_output=True, text=True, check=False)
+    return int(result.stdout) if result.stdout.strip().lstrip("-").isdigit() else None
+
+
+def pipe_tools(server_pid: int, pane_pids: set[int]) -> list[str]:
+    """Names of the programs that tmux runs as pipes: the server's children that are no pane's first process."""
+    names = []
+    try:
+        children = psutil.Process(server_pid).children()
+    except (psutil.Error, OSError):
+        return []
+    for child in children:
+        if child.pid in pane_pids:
+            continue
+        if process := describe(child.pid):
+            names.append(" ".join(process.argv)[:120])
+    return names

@@ -1,0 +1,73 @@
+"""``procy status`` for scripts: one read-only look with nothing imported that it does not need."""
+
+import sqlite3
+import sys
+from datetime import datetime, timezone
+
+from procy.errors import ProcyError
+from procy.places import find_places
+
+RECORDED = """
+SELECT sessions.id, agent, pane_id, status, state, state_reason, state_at, cwd, name,
+       (SELECT count(*) FROM turns WHERE session_id = sessions.id) AS turns
+FROM sessions WHERE status IN ('recording', 'paused') AND pane_id IS NOT NULL ORDER BY started_at
+"""
+TODAY = """
+SELECT count(*), coalesce(sum(coalesce(input_tokens, 0) + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)), 0),
+       coalesce(sum(output_tokens), 0), sum(cost_usd)
+FROM turns WHERE started_at >= ?
+"""
+
+
+def print_status(form: str, db: str | None = None) -> int:
+    """``--json`` for programs, ``--line`` for a status line, else for people. Returns the exit status."""
+    try:
+        sessions, today = read_status(find_places(db).db)
+    except ProcyError as error:
+        print(f"procy: {error}", file=sys.stderr)
+        return 1
+    if form == "--json":
+        import json
+
+        print(json.dumps({"sessions": sessions, "today": today}, ensure_ascii=False, indent=2))
+    elif form == "--line":
+        print(line(sessions))
+    else:
+        print_for_people(sessions, today)
+    return 0
+
+
+def read_status(path: str) -> tuple[list[dict[str, object]], dict[str, object]]:
+    """What is recorded now, and the turns, tokens and dollars of this day; nothing where there is no database yet."""
+    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    since = midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    try:
+        connection = sqlite3.connect(f"file:{path.replace('?', '%3f').replace('#', '%23')}?mode=ro", uri=True, timeout=5)
+        connection.row_factory = sqlite3.Row
+        sessions = [dict(row) for row in connection.execute(RECORDED)]
+        turns, given, made, cost = connection.execute(TODAY, (since,)).fetchone()
+    except sqlite3.OperationalError as error:
+        if "unable to open" in str(error) or "no such table" in str(error):
+            return [], {"turns": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
+        from procy.store.db import explain
+
+        raise explain(path, error) from error
+    return sessions, {"turns": turns, "input_tokens": given, "output_tokens": made, "cost_usd": cost}
+
+
+def line(sessions: list[dict[str, object]]) -> str:
+    """``2 busy 1 waiting``: states of what is recorded, in a few characters."""
+    states = [str(one["state"] or "idle") if one["status"] == "recording" else "paused" for one in sessions]
+    return " ".join(f"{states.count(state)} {state}" for state in ("waiting", "busy", "error", "idle", "paused") if state in states)
+
+
+def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]) -> None:
+    if not sessions:
+        print("Nothing is recorded now. Start with: procy record")
+    for one in sessions:
+        state = "paused" if one["status"] == "paused" else str(one["state"] or "starting")
+        reason = f" ({one['state_reason']})" if one["state_reason"] else ""
+        name = f" {one['name']}" if one["name"] else ""
+        print(f"{one['pane_id']:>5}  {str(one['id'])[-6:]}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {one['cwd']}{name}")
+    cost = f", ${today['cost_usd']:.2f}" if today["cost_usd"] is not None else ""
+    print(f"Today: {today['turns']} turns, {today['input_tokens']:,} tokens in, {today['output_tokens']:,} out{cost}")

@@ -1,0 +1,174 @@
+"""``procy record``, ``procy pause``, ``procy stop``, and what bare ``procy`` does."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+
+import click
+
+from procy.cli.common import db_option, places_of, reader
+from procy.errors import AgentError, HandleError
+from procy.places import Places, find_places
+from procy.recording import start
+from procy.recording.start import Wish
+from procy.settings import load_settings
+from procy.store.db import from_iso
+from procy.store.read import find_session, short
+
+
+def say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.command("record", context_settings={"allow_interspersed_args": False})
+@click.option("-t", "--target", default="", metavar="PANE", help="Pane to record, as tmux names it (default: this one).")
+@click.option("--name", default="", help="Name for the session, usable as a handle.")
+@click.option("--resume", metavar="SESSION", help="Go on with an earlier session, agent included.")
+@click.option("--steal", is_flag=True, help="Take the pane over from another tool that pipes it.")
+@click.option("--cwd", type=click.Path(exists=True, file_okay=False), help="Directory to start the command in.")
+@click.option("--detached", is_flag=True, help="Outside tmux: do not attach to the new tmux session.")
+@db_option
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def record_command(
+    target: str, name: str, resume: str | None, steal: bool, cwd: str | None, detached: bool, db: str | None, command: tuple[str, ...]
+) -> None:
+    """Record this pane, or start COMMAND and record it.
+
+    \b
+    procy record                    what already runs in this pane
+    procy record -t %3              another pane
+    procy record -- claude --model opus
+    procy record --resume last      go on where a session ended
+    procy record off [PANE|--all]   stop
+    """
+    places = places_of(db)
+    if command[:1] == ("off",):
+        stop_recordings(places, command[1:])
+        return
+    wish = Wish(places=places, name=name, steal=steal)
+    if resume is not None:
+        wish, command, cwd = resumed(wish, db, resume, command, cwd)
+    if command:
+        record_agent(wish, command, cwd or os.getcwd(), attach=not detached)
+    else:
+        record_running(wish, target)
+
+
+def record_running(wish: Wish, target: str) -> None:
+    tmux = start.here()
+    pane = tmux.pane(target or os.environ.get("TMUX_PANE", ""))
+    spool = start.spool_of(wish.places, pane)
+    if spool and spool.meta().wanted == "recording":
+        say(f"pane {pane.pane_id} is recorded already, as {short(spool.session_id)}")
+        return
+    if spool:
+        start.pause(wish.places, spool)
+    else:
+        spool = start.record_pane(wish, tmux, pane)
+    say(f"recording pane {pane.pane_id} as {short(spool.session_id)}; stop with: procy record off")
+
+
+def record_agent(wish: Wish, command: tuple[str, ...], cwd: str, attach: bool = True) -> None:
+    """Start an agent and record it: in this pane, or in a tmux session of its own when there is none."""
+    os.chdir(cwd)
+    spool = start.new_spool(wish)
+    wish = Wish(**{**{name: getattr(wish, name) for name in Wish.__slots__}, "session_id": spool.session_id})
+    if start.current_socket():
+        tmux = start.here()
+        pane = tmux.pane(os.environ.get("TMUX_PANE", ""))
+        running = start.spool_of(wish.places, pane)
+        _, launch = start.prepare(command, running or spool)
+        if running is None:
+            start.record_pane(wish, tmux, pane, command, launch)
+        start.become(launch.argv, launch)
+    else:
+        _, launch = start.prepare(command, spool)
+        tmux, pane = start.record_new_session(wish, command, launch, spool, cwd)
+        say(f"recording {shlex.join(command)} as {short(spool.session_id)} in tmux session {pane.session}")
+        if attach and sys.stdin.isatty() and sys.stdout.isatty():
+            os.execvp("tmux", ["tmux", "-S", tmux.socket, "attach-session", "-t", f"={pane.session}"])
+
+
+def resumed(
+    wish: Wish, db: str | None, handle: str, command: tuple[str, ...], cwd: str | None
+) -> tuple[Wish, tuple[str, ...], str | None]:
+    """The wish, command and directory that go on with an earlier session."""
+    with reader(db) as connection:
+        session = find_session(connection, handle)
+    if session["status"] in ("recording", "paused"):
+        raise HandleError(f"session {short(session['id'])} is being recorded in pane {session['pane_id']}", "End it there first")
+    given = command or tuple(shlex.split(session["command"] or ""))
+    from procy.plugins import profile_named
+
+    profile = profile_named(session["agent"])
+    if not given and profile.transcript:
+        given = (default_command(profile.name),)
+    if given and session["agent_session_id"] and profile.transcript:
+        given = profile.resume(given, session["agent_session_id"])
+    elif profile.transcript:
+        raise AgentError(f"session {short(session['id'])} has no conversation to resume", "Start a new one: procy record -- COMMAND")
+    wish = Wish(
+        places=wish.places,
+        name=wish.name or session["name"] or "",
+        steal=wish.steal,
+        session_id=session["id"],
+        parent_id=session["parent_id"] or "",
+        terminal_bytes=session["terminal_bytes"],
+        started_ns=from_iso(session["started_at"]),
+    )
+    return wish, given, cwd or (session["cwd"] if os.path.isdir(session["cwd"] or "") else None)
+
+
+def default_command(agent: str) -> str:
+    return {"claude-code": "claude", "codex": "codex"}.get(agent, agent)
+
+
+def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
+    if arguments == ("--all",):
+        stopped = [spool for spool in start.spools(places.spool) if spool.meta().wanted in ("recording", "paused")]
+        for spool in stopped:
+            start.stop(spool)
+        say(f"stopped {len(stopped)} recording{'' if len(stopped) == 1 else 's'}")
+        return
+    spool, pane = start.find_spool(places, arguments[0] if arguments else "")
+    start.stop(spool)
+    say(f"stopped recording pane {pane.pane_id} ({short(spool.session_id)})")
+
+
+@click.command("stop", context_settings={"ignore_unknown_options": True})
+@click.argument("target", default="")
+@click.option("--all", "everything", is_flag=True, help="Stop every recording.")
+@db_option
+def stop_command(target: str, everything: bool, db: str | None) -> None:
+    """Stop recording this pane, TARGET, or everything (the same as: procy record off)."""
+    stop_recordings(places_of(db), ("--all",) if everything else (target,) if target else ())
+
+
+@click.command("pause")
+@click.argument("target", default="")
+@db_option
+def pause_command(target: str, db: str | None) -> None:
+    """Pause the recording of a pane, or go on with it.
+
+    While it is paused nothing is kept: neither what the terminal shows nor what the agent writes down.
+    """
+    places = places_of(db)
+    spool, pane = start.find_spool(places, target)
+    paused = start.pause(places, spool)
+    say(f"{'paused' if paused else 'recording again:'} pane {pane.pane_id} ({short(spool.session_id)})")
+
+
+def start_configured(agent: str | None, cwd: str | None, ui: bool, ui_port: int | None) -> None:
+    """Bare ``procy``: the configured agent, recorded, with the pages up."""
+    places = find_places()
+    settings = load_settings(places)
+    command = tuple(shlex.split(agent or settings.agent))
+    if not command:
+        raise AgentError("no agent is configured", f"Set agent = \"claude\" in {places.config}, or give --agent COMMAND")
+    if ui:
+        from procy.ui.launch import start_in_background
+
+        say(start_in_background(places, ui_port or settings.ui.port))
+    record_agent(Wish(places=places), command, cwd or os.getcwd())

@@ -1,0 +1,102 @@
+"""``procy show``: a session or a turn, as text."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import click
+
+from procy.cli.common import as_dicts, db_option, json_option, local_time, one_line, print_json, reader, state_text, tokens
+from procy.store import read
+
+ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
+
+
+@click.command("show", context_settings={"ignore_unknown_options": True})
+@click.argument("handle", default="last")
+@click.option("-n", "--limit", default=20, show_default=True, help="Turns of a session, newest.")
+@click.option("--full", is_flag=True, help="Whole answers, tool inputs and results.")
+@json_option
+@db_option
+def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | None) -> None:
+    """Show a session (last, -2, %3, a name, an id) or one turn (last:3, %3:-1)."""
+    with reader(db) as connection:
+        if ":" in handle:
+            session, turns = None, [read.find_turn(connection, handle)]
+            full = True
+        else:
+            session = read.find_session(connection, handle)
+            turns = read.list_turns(connection, session["id"], before=1 << 62, limit=limit)
+        calls = read.tool_calls(connection, [turn["id"] for turn in turns])
+        files = read.turn_files(connection, [turn["id"] for turn in turns])
+    if as_json:
+        rows = [{**turn, "tool_calls": as_dicts(calls[turn["id"]]), "files": as_dicts(files[turn["id"]])} for turn in as_dicts(turns)]
+        print_json({"session": as_dicts([session])[0], "turns": rows} if session else rows[0])
+        return
+    if session:
+        print_session(session, len(turns))
+    for turn in turns:
+        print_turn(turn, calls[turn["id"]], files[turn["id"]], full)
+
+
+def print_session(session: sqlite3.Row, shown: int) -> None:
+    status = state_text(session["state"], session["state_reason"]) if session["status"] == "recording" else session["status"]
+    facts = [session["agent"], session["pane_id"], session["cwd"], session["branch"], f"{session['turns']} turns", status]
+    click.echo(click.style(f"{read.short(session['id'])}  ", bold=True) + "  ".join(str(fact) for fact in facts if fact))
+    if session["turns"] > shown:
+        click.echo(click.style(f"… {session['turns'] - shown} earlier turns; see them with -n", dim=True))
+
+
+def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], files: list[sqlite3.Row], full: bool) -> None:
+    colour = ORIGIN_COLOURS.get(turn["origin"], "cyan")
+    used = " ".join(
+        f"{tokens(turn[column])} {word}" for column, word in (("input_tokens", "in"), ("cache_read_tokens", "cached"), ("output_tokens", "out")) if turn[column]
+    )
+    status = "" if turn["status"] == "done" else f" [{turn['status']}]"
+    click.echo(click.style(f"\n#{turn['seq']} {local_time(turn['started_at'])}{status}", fg=colour, bold=True) + click.style(f"  {turn['model'] or ''} {used}".rstrip(), dim=True))
+    click.echo(click.style(turn["prompt"] if full else shorten(turn["prompt"], 6), fg=colour))
+    written = 0
+    for call in calls:
+        written = print_text(turn["response"], written, call["response_at"], full)
+        print_call(call, full)
+    print_text(turn["response"], written, len(turn["response"]), full)
+    for file in files:
+        click.echo(click.style(f"  {file['change']}: {file['path']}", dim=True))
+    if turn["error"]:
+        click.echo(click.style(f"  {turn['error']}", fg="red"))
+
+
+def print_text(response: str, start: int, end: int, full: bool) -> int:
+    """The part of an answer between two tool calls; returns ``end``."""
+    part = response[start:end].strip("\n")
+    if part:
+        click.echo(part if full else shorten(part, 12))
+    return end
+
+
+def print_call(call: sqlite3.Row, full: bool) -> None:
+    took = f" {call['duration_ms']} ms" if call["duration_ms"] is not None else ""
+    mark = {"ok": "", "error": " failed", "denied": " denied", "unknown": " no result"}[call["status"]]
+    click.echo(click.style(f"  ▸ {call['name']} {one_line(brief_input(call['input']), 100)}", fg="blue") + click.style(f"{took}{mark}", dim=True))
+    if full and call["result"]:
+        click.echo(click.style("\n".join(f"    {line}" for line in call["result"].split("\n")), dim=True))
+
+
+def brief_input(text: str | None) -> str:
+    """The one argument that says what a call does, where there is one."""
+    try:
+        arguments: Any = json.loads(text or "")
+    except ValueError:
+        return text or ""
+    if isinstance(arguments, dict):
+        for name in ("command", "cmd", "file_path", "path", "pattern", "url", "query", "prompt", "description"):
+            if isinstance(arguments.get(name), str):
+                return str(arguments[name])
+    return text or ""
+
+
+def shorten(text: str, lines: int) -> str:
+    parts = text.split("\n")
+    return text if len(parts) <= lines else "\n".join([*parts[: lines - 1], f"… {len(parts) - lines + 1} more lines"])

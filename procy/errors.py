@@ -1,0 +1,48 @@
+"""What can go wrong, and what to do about it.
+
+    ProcyError                 exit status 1, one line on standard error
+    ├── ConfigError            a setting is wrong; names the file and the key
+    ├── HandleError            no session, turn or pane is meant, or several are
+    ├── TmuxError              tmux is missing, too old, or refused a command
+    │   └── PaneTaken          another tool pipes the pane; names the tool
+    ├── AgentError             the agent's command was not found or cannot be resumed
+    ├── StoreError             the database cannot be opened, is locked, or is newer than this program
+    └── MissingExtra           a library that this function needs is not installed
+"""
+
+
+class ProcyError(Exception):
+    """Base of all errors a user can do something about. ``remedy`` is the something, as an imperative sentence."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        self.what = what
+        self.remedy = remedy
+        super().__init__(f"{what}. {remedy}" if remedy else what)
+
+
+class ConfigError(ProcyError):
+    pass
+
+
+class HandleError(ProcyError):
+    pass
+
+
+class TmuxError(ProcyError):
+    pass
+
+
+class PaneTaken(TmuxError):
+    pass
+
+
+class AgentError(ProcyError):
+    pass
+
+
+class StoreError(ProcyError):
+    pass
+
+
+class MissingExtra(ProcyError):
+    pass

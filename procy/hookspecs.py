@@ -1,0 +1,15 @@
+"""Every point at which a package can extend procy, on one page. Register with the entry point group ``procy``."""
+
+from collections.abc import Iterable
+
+import pluggy
+
+from procy.types import Profile
+
+hookspec = pluggy.HookspecMarker("procy")
+hookimpl = pluggy.HookimplMarker("procy")
+
+
+@hookspec
+def procy_profiles() -> Iterable[Profile]:  # type: ignore[empty-body]
+    """The agents that this package knows. A profile given by a package comes before a built-in one."""

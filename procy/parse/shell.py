@@ -1,0 +1,238 @@
+"""Turns of a line-by-line program on the main screen: a shell, a REPL, anything that prompts, reads a line and prints.
+
+Where a command begins and ends is told, best first, by OSC 133 marks, by the line editor switching bracketed paste on and
+off (readline, zsh, fish, prompt_toolkit), or, when there is neither, by a prompt seen at rest. A prompt is learned where the
+cursor rests behind it; output that happens to end like a prompt is not one while another program has the terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from procy.parse.screen import Anchor, Screen
+from procy.parse.turns import Draft
+from procy.types import Turn
+
+PROMPT = re.compile(r"^(?=.*\S)(?P<lead>.{0,200}?)(?P<glyph>[$#%>❯›»λ➜]|\.\.\.|\w>)[ \xa0]$")
+CONTINUATION = re.compile(  # the prompt of a line that goes on: sh, Python, zsh, SQLite, psql
+    r"^(?:\s*\.{3}>?|>|(?:[dbc]?quote|cmdand|cmdor|pipe|heredocd?|for|while|if|then|else|cursh|subsh|function)>|\w*[-'\"(]>) (?=.|$)"
+)
+HARVEST_ROWS = 1000
+RESPONSE_LIMIT = 1 << 20  # characters; of a longer output the beginning and the end are kept
+
+
+class Output:
+    """What a command prints, taken off the screen as it scrolls away so that its length costs no memory."""
+
+    def __init__(self, screen: Screen, after: int) -> None:
+        self.last_input = screen.anchor(after)
+        self.next: Anchor | None = None
+        self.head: list[str] = []
+        self.tail: list[str] = []
+        self.head_size = self.tail_size = self.dropped = 0
+
+    def start(self, screen: Screen) -> int:
+        """The absolute row at which what is not yet taken begins; 0 when its row is gone."""
+        if self.next:
+            return self.next.row or 0
+        row = self.last_input.row
+        return 0 if row is None else row + 1
+
+    def harvest(self, screen: Screen) -> None:
+        """Take whole lines that have left the visible screen."""
+        start, end = self.start(screen), screen.history_rows
+        if screen.alternate or end - start < HARVEST_ROWS:
+            return
+        while end > start and screen.wraps(end - 1):
+            end -= 1
+        if end > start:
+            self.add(screen.text(start, end))
+            self.next = screen.anchor(end)
+
+    def add(self, text: str) -> None:
+        if self.head_size + len(text) < RESPONSE_LIMIT // 2:
+            self.head.append(text)
+            self.head_size += len(text)
+            return
+        self.tail.append(text)
+        self.tail_size += len(text)
+        while self.tail_size - len(self.tail[0]) > RESPONSE_LIMIT // 2:
+            self.dropped += len(self.tail[0])
+            self.tail_size -= len(self.tail.pop(0))
+
+    def text(self, screen: Screen, end: int, last: str = "") -> str:
+        """Everything up to absolute row ``end`` (excluded), and ``last`` behind it."""
+        start = self.start(screen)
+        if end > start:
+            self.add(screen.text(start, end))
+        if last:
+            self.add(last)
+        middle = [f"[… {self.dropped} characters are in the recording only …]"] if self.dropped else []
+        return "\n".join([*self.head, *middle, *self.tail]).rstrip()
+
+
+class ShellReader:
+    """Folds what happens on the main screen into turns. Told of marks, reads and rests by ``TerminalReader``."""
+
+    def __init__(self) -> None:
+        self.marks = False  # OSC 133 was seen: nothing else decides
+        self.edits = False  # bracketed paste was switched: the line editor decides
+        self.waiting = False
+        self.prompt = ""  # the last line of the prompt, up to the input
+        self.glyph = ""  # what the prompt ends with
+        self.prompt_row: Anchor | None = None
+        self.draft: Draft | None = None
+        self.output: Output | None = None
+        self.silent: Draft | None = None  # has just ended without output: a shell may be asking for its next line
+        self.touched: dict[str, Draft] = {}
+
+    def changed(self) -> Sequence[Turn]:
+        turns = [draft.freeze() for draft in self.touched.values()]
+        self.touched.clear()
+        return turns
+
+    # -- marks --------------------------------------------------------------------------------------------------------
+
+    def mark(self, screen: Screen, value: str, at_ns: int, offset: int) -> None:
+        """OSC 133."""
+        self.marks = True
+        kind, _, rest = value.partition(";")
+        if kind == "A":
+            self.prompt_begins(screen, at_ns, offset)
+        elif kind == "B":
+            self.prompt = left_of_cursor(screen)
+            self.prompt_row = screen.anchor(screen.cursor_row)
+        elif kind == "C":
+            self.command_runs(screen, at_ns, offset)
+        elif kind == "D" and self.draft and rest.split(";")[0] not in ("", "0"):
+            self.draft.error = f"exit status {rest.split(';')[0]}"
+
+    def line_editor(self, screen: Screen, on: bool, at_ns: int, offset: int) -> None:
+        """Bracketed paste was switched."""
+        if self.marks or screen.alternate:
+            return
+        self.edits = True
+        if on:
+            self.prompt_begins(screen, at_ns, offset)
+        else:
+            self.command_runs(screen, at_ns, offset)
+
+    # -- the cycle ----------------------------------------------------------------------------------------------------
+
+    def prompt_begins(self, screen: Screen, at_ns: int, offset: int) -> None:
+        left = left_of_cursor(screen)
+        drawn = bool(left) and (left == self.prompt or PROMPT.match(left) is not None)
+        self.finish(screen, at_ns, offset, screen.cursor_row, "" if drawn else left)
+        self.waiting = True
+        self.prompt_row = screen.anchor(screen.cursor_row)
+
+    def finish(self, screen: Screen, at_ns: int, offset: int, end: int, last: str) -> None:
+        """The command's output ends before absolute row ``end``, or with ``last`` in it."""
+        draft, output = self.draft, self.output
+        self.draft = self.output = None
+        if draft is None or output is None:
+            return
+        error = draft.error
+        draft.texts = [text] if (text := output.text(screen, end, last)) else []
+        if not draft.texts and draft.prompt.endswith("^C"):
+            self.touched.pop(draft.key, None)
+            return
+        draft.end("done", at_ns, error)
+        draft.terminal_to = offset
+        self.touched[draft.key] = draft
+        self.silent = None if draft.texts else draft
+
+    def interrupt(self, at_ns: int) -> None:
+        """The recording has a gap here: the screen is another one, and how the command went on is not known."""
+        if self.draft:
+            self.draft.end("interrupted", at_ns)
+            self.touched[self.draft.key] = self.draft
+        self.draft = self.output = self.silent = self.prompt_row = None
+        self.waiting = False
+
+    def command_runs(self, screen: Screen, at_ns: int, offset: int) -> None:
+        if not self.waiting or self.prompt_row is None:
+            return
+        self.waiting = False
+        row = screen.cursor_row
+        last = row - 1 if screen.cursor[0] == 0 and row > 0 else row
+        command = self.typed(screen, last).rstrip()
+        if self.silent and CONTINUATION.match(self.prompt):
+            self.draft = self.silent
+            self.draft.prompt = f"{self.draft.prompt}\n{command}".rstrip()
+            self.draft.reopen()
+        elif command := command.strip():
+            self.draft = Draft(
+                key=f"screen:{offset}", prompt=command, started_ns=at_ns, agent_session_id=None, source="screen",
+                terminal_from=offset,
+            )  # fmt: skip
+        if self.draft:
+            self.output = Output(screen, last)
+            self.touched[self.draft.key] = self.draft
+        self.silent = None
+
+    def typed(self, screen: Screen, last: int) -> str:
+        """The input that ends in absolute row ``last``: searched upward, because an erased screen moves the prompt."""
+        first = last
+        while first > max(last - 200, 0) and not (self.prompt and screen.rows(first, first + 1)[0].startswith(self.prompt.rstrip())):
+            if self.prompt_row is not None and first == self.prompt_row.row:
+                break
+            first -= 1
+        lines = screen.text(first, last + 1).split("\n")
+        lines[0] = lines[0][len(self.prompt) :] if lines[0].startswith(self.prompt.rstrip()) else strip_prompt(lines[0])
+        return "\n".join([lines[0], *(CONTINUATION.sub("", line) for line in lines[1:])])
+
+    # -- reads and rests --------------------------------------------------------------------------------------------------
+
+    @property
+    def plain(self) -> bool:
+        """Whether the next newline on the screen submits a line: nothing but the screen tells."""
+        return self.waiting and not (self.marks or self.edits)
+
+    def read(self, screen: Screen, at_ns: int, offset: int) -> None:
+        """After every piece of the stream."""
+        if self.output:
+            self.output.harvest(screen)
+        if self.plain and self.prompt_row and not screen.alternate and (row := self.prompt_row.row) is not None:
+            while row < screen.cursor_row and screen.wraps(row):
+                row += 1
+            if row < screen.cursor_row:
+                self.command_runs(screen, at_ns, offset)
+
+    def rest(self, screen: Screen, at_ns: int, offset: int, shell_waits: bool | None) -> None:
+        """Nothing came for a moment. ``shell_waits``: whether the pane's own program has the terminal, if that is known."""
+        if screen.alternate or self.marks:
+            return
+        left = left_of_cursor(screen)
+        if self.edits:
+            if self.waiting and left and not right_of_cursor(screen) and (PROMPT.match(left) or not self.prompt):
+                self.prompt = left
+            return
+        if shell_waits is False or not PROMPT.match(left) or right_of_cursor(screen):
+            return
+        if self.draft and not CONTINUATION.match(left) and left.rstrip()[-1] != self.glyph:
+            return
+        self.glyph = self.glyph if CONTINUATION.match(left) else left.rstrip()[-1]
+        if not self.waiting or left != self.prompt:
+            unfinished = left.removesuffix(self.prompt) if self.prompt and left != self.prompt else ""
+            self.finish(screen, at_ns, offset, screen.cursor_row, unfinished if unfinished != left else "")
+            self.prompt, self.waiting = left, True
+            self.prompt_row = screen.anchor(screen.cursor_row)
+
+
+def left_of_cursor(screen: Screen) -> str:
+    """The cursor's row up to the cursor, with the blanks that a row's text leaves out."""
+    column, row = screen.cursor[0], screen.cursor_row
+    return screen.cells(row, column)
+
+
+def right_of_cursor(screen: Screen) -> str:
+    row = screen.rows(screen.cursor_row, screen.cursor_row + 1)[0]
+    return row[len(left_of_cursor(screen)) :].strip()
+
+
+def strip_prompt(line: str) -> str:
+    """The line behind the first thing in it that ends like a prompt."""
+    match = re.match(r"^.{0,120}?[$#%>❯›»λ➜][ \xa0]", line)
+    return line[match.end() :] if match else line

@@ -1,0 +1,279 @@
+"""Claude Code's transcript: ``~/.claude/projects/<folder>/<session>.jsonl``, one JSON object a line.
+
+Seen in versions 2.1.197 to 2.1.329. What a line means here:
+
+- ``user`` with text: a prompt, unless its ``origin`` is not human, it is marked meta or a summary, or it wraps a
+  command (``<command-name>``), its output, or a ``!`` command (``<bash-input>``).
+- ``user`` with ``tool_result`` blocks: results. ``[Request interrupted by user…]``: the end of an interrupted turn.
+- A paste of four lines or more arrives wrapped in ``<pasted_content>``; the prompt is what the human composed, so the
+  wrapping is taken off.
+- ``attachment`` of type ``queued_command``: a prompt that was folded into the running turn. It starts a turn here.
+- ``assistant``: one content block a line; lines of one message repeat its ``usage``, which counts once.
+- ``system`` of subtype ``turn_duration``: the turn is over.
+
+A line copied from a forked session names its source in ``forkedFrom`` and keeps that identity.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from procy.parse.times import from_iso
+from procy.parse.turns import Draft
+from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnKind, Usage
+
+TAG = re.compile(
+    r"<(command-name|command-args|local-command-stdout|local-command-stderr|bash-input|bash-stdout|bash-stderr)>(.*?)</\1>",
+    re.DOTALL,
+)
+PASTE = re.compile(r"\n\n<pasted_content id=\"(\w+)\">\n(.*?)\n</pasted_content id=\"\1\">\n{0,2}", re.DOTALL)
+INTERRUPTED = "[Request interrupted by user"
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
+FINAL_REASONS = ("end_turn", "stop_sequence", "max_tokens", "refusal")
+
+
+class Reader:
+    """See ``procy.types.TranscriptReader``."""
+
+    def __init__(self, agent_session_id: str) -> None:
+        self.agent_session_id = agent_session_id
+        self.drafts: dict[str, Draft] = {}
+        self.calls: dict[str, Draft] = {}  # by tool use id
+        self.current: Draft | None = None
+        self.touched: dict[str, Draft] = {}
+        self.queued = False  # the current turn was sent while the agent worked
+        self.denied: list[tuple[Draft, str]] = []  # by the last line
+        self.last: Evidence | None = None
+        self.cost_usd: float | None = None
+        self.title: str | None = None
+
+    def feed(self, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(record, dict) or record.get("isSidechain") is True and not self.agent_session_id.startswith("agent-"):
+            return
+        handler = getattr(self, "_" + str(record.get("type")).replace("-", "_"), None)
+        if handler:
+            handler(record, from_iso(record.get("timestamp")))
+
+    def changed(self) -> Sequence[Turn]:
+        turns = [draft.freeze() for draft in self.touched.values()]
+        self.touched.clear()
+        return sorted(turns, key=lambda turn: turn.started_ns)
+
+    def evidence(self) -> Evidence | None:
+        return self.last
+
+    # -- line types -------------------------------------------------------------------------------------------------
+
+    def _user(self, record: dict[str, Any], at_ns: int) -> None:
+        content = record.get("message", {}).get("content")
+        if isinstance(content, list) and any(block.get("type") == "tool_result" for block in content):
+            self.denied = []
+            for block in content:
+                if block.get("type") == "tool_result":
+                    self._tool_result(record, block, at_ns)
+            return
+        text = prompt_text(content)
+        if record.get("isMeta") or record.get("isCompactSummary"):
+            return
+        if text.startswith(INTERRUPTED):
+            self._interrupted(record, at_ns)
+            return
+        tags = dict(TAG.findall(text))
+        if "command-name" in tags:
+            command = tags["command-name"].strip()
+            self._open(record, "command", f"{command} {tags.get('command-args', '').strip()}".strip(), at_ns)
+        elif "bash-input" in tags:
+            self._open(record, "shell", "!" + tags["bash-input"], at_ns)
+        elif tags:
+            self._output(tags, at_ns)
+        elif (record.get("origin") or {}).get("kind", "human") == "human" and record.get("promptSource") != "system":
+            self._open(record, "prompt", composed(text), at_ns)
+        elif self.current:  # a background task reports; what the agent then says still answers the last prompt
+            self.current.reopen()
+            self._touch(self.current, at_ns)
+
+    def _attachment(self, record: dict[str, Any], at_ns: int) -> None:
+        attachment = record.get("attachment", {})
+        if attachment.get("type") != "queued_command" or (attachment.get("origin") or {}).get("kind", "human") != "human":
+            return
+        if attachment.get("commandMode", "prompt") == "prompt":
+            self._open(record, "prompt", composed(prompt_text(attachment.get("prompt"))), at_ns, folded=True)
+
+    def _assistant(self, record: dict[str, Any], at_ns: int) -> None:
+        draft, message = self.current, record.get("message", {})
+        if draft is None or (message.get("model") == "<synthetic>" and not record.get("isApiErrorMessage")):
+            return
+        if record.get("isApiErrorMessage"):
+            draft.end("error", at_ns, prompt_text(message.get("content")))
+            self._touch(draft, at_ns, Evidence("error", draft.error or "API error", at_ns))
+            return
+        if draft.ended_ns is not None:
+            draft.reopen()
+        draft.model = message.get("model") or draft.model
+        for block in message.get("content") or ():
+            self._block(draft, block, at_ns)
+        if usage := message.get("usage"):
+            draft.use(str(message.get("id")), read_usage(usage))
+        final = message.get("stop_reason") in FINAL_REASONS and not draft_waits(draft)
+        if final:
+            draft.end("done", at_ns)
+        self._touch(draft, at_ns, Evidence("idle" if final else "busy", "", at_ns))
+
+    def _block(self, draft: Draft, block: dict[str, Any], at_ns: int) -> None:
+        kind = block.get("type")
+        if kind == "text":
+            draft.say(block.get("text", ""))
+        elif kind == "thinking":
+            draft.think(block.get("thinking", ""))
+        elif kind in ("tool_use", "server_tool_use"):
+            draft.call(str(block.get("id")), str(block.get("name")), json.dumps(block.get("input"), ensure_ascii=False), at_ns)
+            self.calls[str(block.get("id"))] = draft
+
+    def _tool_result(self, record: dict[str, Any], block: dict[str, Any], at_ns: int) -> None:
+        key = str(block.get("tool_use_id"))
+        draft = self.calls.get(key)
+        if draft is None:
+            return
+        details = record.get("toolUseResult")
+        status = tool_status(block, details)
+        draft.result(key, prompt_text(block.get("content")), status, at_ns)
+        if status == "denied":
+            self.denied.append((draft, key))
+        if isinstance(details, dict) and (file := file_change(details)):
+            draft.change(file)
+        self._touch(draft, at_ns)
+
+    def _system(self, record: dict[str, Any], at_ns: int) -> None:
+        kind = record.get("subtype")
+        if kind == "turn_duration" and self.current and self.current.status == "open":
+            self._end("done", at_ns)
+        elif kind == "local_command":
+            self._output(dict(TAG.findall(str(record.get("content")))), at_ns)
+
+    def _cost_state(self, record: dict[str, Any], at_ns: int) -> None:
+        cost = record.get("totalCostUSD")
+        self.cost_usd = float(cost) if isinstance(cost, (int, float)) else self.cost_usd
+
+    def _ai_title(self, record: dict[str, Any], at_ns: int) -> None:
+        self.title = record.get("aiTitle") or record.get("title") or self.title
+
+    def _custom_title(self, record: dict[str, Any], at_ns: int) -> None:
+        self.title = record.get("customTitle") or self.title
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def _open(self, record: dict[str, Any], kind: TurnKind, prompt: str, at_ns: int, folded: bool = False) -> None:
+        """Begin a turn. One that is still open was cut short, unless the new prompt joins it: then one answer serves both."""
+        before, queued = self.current, record.get("promptSource") == "queued"
+        if before and before.status == "open":
+            joined = folded or (queued and self.queued and not before.texts and not before.calls)
+            before.end("done" if joined else "interrupted", at_ns if joined else before.last_ns)
+            self.touched[before.key] = before
+        self.queued = queued
+        source = record.get("forkedFrom") or {}
+        key = str(source.get("messageUuid") or record.get("uuid"))
+        draft = Draft(
+            key=key,
+            prompt=prompt,
+            started_ns=at_ns,
+            agent_session_id=str(source.get("sessionId") or self.agent_session_id),
+            kind=kind,
+            folded=folded,
+        )
+        self.current = self.drafts[key] = draft
+        self._touch(draft, at_ns, Evidence("busy", "", at_ns))
+
+    def _output(self, tags: dict[str, str], at_ns: int) -> None:
+        """What a command printed: the answer of the command's turn."""
+        draft = self.current
+        if draft is None or draft.kind == "prompt" or draft.ended_ns is not None:
+            return
+        parts = [STYLE.sub("", text).strip("\n") for name, text in tags.items() if name.endswith(("stdout", "stderr"))]
+        draft.say("\n".join(part for part in parts if part and part != "(no content)"))
+        draft.end("done", at_ns)
+        self._touch(draft, at_ns, Evidence("idle", "", at_ns))
+
+    def _interrupted(self, record: dict[str, Any], at_ns: int) -> None:
+        """A tool that was running when the user pressed Escape reads like a refused one, but for ``interruptedMessageId``."""
+        if record.get("interruptedMessageId"):
+            for draft, key in self.denied:
+                draft.calls[key] = replace(draft.calls[key], status="unknown")
+        self._end("interrupted", at_ns)
+
+    def _end(self, status: Any, at_ns: int) -> None:
+        if self.current:
+            self.current.end(status, at_ns)
+            self._touch(self.current, at_ns, Evidence("idle", status if status != "done" else "", at_ns))
+
+    def _touch(self, draft: Draft, at_ns: int, evidence: Evidence | None = None) -> None:
+        draft.last_ns = max(draft.last_ns, at_ns)
+        self.touched[draft.key] = draft
+        self.last = evidence or self.last
+
+
+def composed(text: str) -> str:
+    """A prompt as it was typed and pasted."""
+    return PASTE.sub(lambda paste: paste[2], text)
+
+
+def draft_waits(draft: Draft) -> bool:
+    """Whether a tool call has no result yet."""
+    return any(call.result is None for call in draft.calls.values())
+
+
+def prompt_text(content: object) -> str:
+    """The text of a message's content: a string, or blocks of which other than text leave a mark."""
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list):
+        return ""
+    parts = []
+    for block in content:
+        if isinstance(block, dict):
+            parts.append(str(block.get("text", "")) if block.get("type") == "text" else f"[{block.get('type')}]")
+    return "\n".join(parts)
+
+
+def tool_status(block: dict[str, Any], details: object) -> ToolStatus:
+    if not block.get("is_error"):
+        return "ok"
+    if isinstance(details, str) and details.startswith(("User rejected", "Permission")):
+        return "denied"
+    if isinstance(details, str) and details.startswith("[Tool call interrupted"):
+        return "unknown"
+    return "error"
+
+
+def file_change(details: dict[str, Any]) -> FileChange | None:
+    """What an edit did, from the structured result: ``filePath`` with a ``structuredPatch``, or a new file's content."""
+    path, hunks = details.get("filePath"), details.get("structuredPatch")
+    if not isinstance(path, str) or not isinstance(hunks, list):
+        return None
+    if details.get("type") == "create":
+        lines = str(details.get("content", "")).splitlines()
+        body = f"@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
+        return FileChange(path=path, change="added", diff=f"--- /dev/null\n+++ {path}\n{body}")
+    body = "".join(
+        f"@@ -{hunk['oldStart']},{hunk['oldLines']} +{hunk['newStart']},{hunk['newLines']} @@\n"
+        + "".join(f"{line}\n" for line in hunk["lines"])
+        for hunk in hunks
+    )
+    return FileChange(path=path, change="modified", diff=f"--- {path}\n+++ {path}\n{body}")
+
+
+def read_usage(usage: dict[str, Any]) -> Usage:
+    """Anthropic's names; ``input_tokens`` excludes what came from and went into the cache."""
+    details = usage.get("output_tokens_details") or {}
+    return Usage(
+        input=usage.get("input_tokens"),
+        output=usage.get("output_tokens"),
+        cache_read=usage.get("cache_read_input_tokens"),
+        cache_write=usage.get("cache_creation_input_tokens"),
+        reasoning=details.get("thinking_tokens"),
+    )

@@ -1,0 +1,219 @@
+"""Codex's transcript: ``~/.codex/sessions/YYYY/MM/DD/rollout-<time>-<thread>.jsonl``.
+
+Seen in version 0.169.0. Every line is ``{timestamp, ordinal, type, payload}``. The same text stands there twice, as what
+the model got (``response_item``) and as what happened (``event_msg`` of type ``item_completed``); this reader takes the
+second, and from the first only the tool calls' names and arguments. A task may hold several user messages: the later
+ones were folded into it and start turns here. Text that was streaming when the user interrupted is in no line.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from procy.parse.times import from_iso
+from procy.parse.turns import Draft
+from procy.types import Evidence, FileChange, ToolStatus, Turn, Usage
+
+
+class Reader:
+    """See ``procy.types.TranscriptReader``."""
+
+    def __init__(self, agent_session_id: str) -> None:
+        self.agent_session_id = agent_session_id
+        self.current: Draft | None = None
+        self.task: str | None = None
+        self.model: str | None = None
+        self.calls: dict[str, Draft] = {}
+        self.touched: dict[str, Draft] = {}
+        self.last: Evidence | None = None
+        self.cost_usd: float | None = None
+        self.title: str | None = None
+
+    def feed(self, line: bytes) -> None:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            return
+        if not isinstance(record, dict) or not isinstance(payload := record.get("payload"), dict):
+            return
+        at_ns = from_iso(record.get("timestamp"))
+        kind = record.get("type")
+        name = f"_{payload.get('type')}" if kind in ("event_msg", "response_item") else f"_{kind}"
+        handler = getattr(self, name, None)
+        if handler and kind != "compacted":
+            handler(payload, at_ns)
+
+    def changed(self) -> Sequence[Turn]:
+        turns = [draft.freeze() for draft in self.touched.values()]
+        self.touched.clear()
+        return sorted(turns, key=lambda turn: turn.started_ns)
+
+    def evidence(self) -> Evidence | None:
+        return self.last
+
+    # -- lines --------------------------------------------------------------------------------------------------------
+
+    def _turn_context(self, payload: dict[str, Any], at_ns: int) -> None:
+        self.model = payload.get("model") or self.model
+        if self.current and self.current.status == "open":
+            self.current.model = self.model
+
+    def _task_started(self, payload: dict[str, Any], at_ns: int) -> None:
+        self.task = payload.get("turn_id")
+        if self.current and self.current.status == "open":  # the task before was killed
+            self._end("interrupted", self.current.last_ns)
+        self.current = None
+        self.last = Evidence("busy", "", at_ns)
+
+    def _task_complete(self, payload: dict[str, Any], at_ns: int) -> None:
+        error = payload.get("error")
+        if error:
+            self._end("error", at_ns, str(error.get("message") if isinstance(error, dict) else error))
+            self.last = Evidence("error", str(payload.get("error")), at_ns)
+        else:
+            self._end("done", at_ns)
+            self.last = Evidence("idle", "", at_ns)
+
+    def _turn_aborted(self, payload: dict[str, Any], at_ns: int) -> None:
+        self._end("interrupted", at_ns)
+        self.last = Evidence("idle", "interrupted", at_ns)
+
+    def _token_usage_record(self, payload: dict[str, Any], at_ns: int) -> None:
+        if self.current and (usage := payload.get("usage")):
+            self.current.use(str(payload.get("response_id")), read_usage(usage))
+            self._touch(self.current, at_ns)
+
+    def _function_call(self, payload: dict[str, Any], at_ns: int) -> None:
+        self._call(payload, payload.get("arguments"), at_ns)
+
+    def _custom_tool_call(self, payload: dict[str, Any], at_ns: int) -> None:
+        self._call(payload, json.dumps(payload.get("input"), ensure_ascii=False), at_ns)
+
+    def _function_call_output(self, payload: dict[str, Any], at_ns: int) -> None:
+        key = str(payload.get("call_id"))
+        draft = self.calls.get(key)
+        if draft is None or draft.calls[key].result is not None:
+            return
+        output = payload.get("output")
+        text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+        draft.result(key, text, "unknown" if text.endswith("aborted by user") else "ok", at_ns)
+        self._touch(draft, at_ns)
+
+    _custom_tool_call_output = _function_call_output
+
+    def _item_completed(self, payload: dict[str, Any], at_ns: int) -> None:
+        item = payload.get("item")
+        if isinstance(item, dict) and (handler := getattr(self, f"_item_{item.get('type')}", None)):
+            started_ns = int(payload.get("started_at_ms") or 0) * 1_000_000 or at_ns
+            handler(item, started_ns, at_ns)
+
+    # -- items --------------------------------------------------------------------------------------------------------
+
+    def _item_UserMessage(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        folded = self.current is not None and self.current.status == "open"
+        if folded:
+            self._end("done", started_ns)
+        self._open(str(item.get("id")), content_text(item.get("content")), started_ns, folded=folded)
+
+    def _item_AgentMessage(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        if self.current:
+            self.current.say(content_text(item.get("content")))
+            self._touch(self.current, at_ns)
+
+    def _item_Reasoning(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        if self.current:
+            self.current.think("\n\n".join(str(part) for part in item.get("summary_text") or ()))
+            self._touch(self.current, at_ns)
+
+    def _item_CommandExecution(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        key, command = str(item.get("id")), item.get("command") or [""]
+        if key not in self.calls and item.get("source") == "user_shell":
+            draft = self._open(key, f"!{command[-1]}", started_ns)
+            draft.kind = "shell"
+            draft.say(str(item.get("aggregated_output", "")).rstrip("\n"))
+        elif draft := self.calls.get(key):
+            draft.result(key, str(item.get("aggregated_output", "")), command_status(item), at_ns)
+            self._touch(draft, at_ns)
+
+    def _item_FileChange(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        key = str(item.get("id"))
+        draft = self.calls.get(key) or self.current
+        if draft is None:
+            return
+        failed = item.get("status") != "completed"
+        draft.result(key, str(item.get("stdout") or item.get("stderr") or ""), "error" if failed else "ok", at_ns)
+        for path, change in (item.get("changes") or {}).items():
+            if not failed and isinstance(change, dict):
+                draft.change(file_change(path, change))
+        self._touch(draft, at_ns)
+
+    def _item_ContextCompaction(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        if self.current is None:  # a task of its own: the user asked for it
+            self._open(str(item.get("id")), "/compact", started_ns).kind = "command"
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def _open(self, key: str, prompt: str, started_ns: int, folded: bool = False) -> Draft:
+        draft = Draft(
+            key=key, prompt=prompt, started_ns=started_ns, agent_session_id=self.agent_session_id, folded=folded, model=self.model
+        )
+        self.current = draft
+        self._touch(draft, started_ns)
+        return draft
+
+    def _call(self, payload: dict[str, Any], arguments: object, at_ns: int) -> None:
+        if self.current:
+            key = str(payload.get("call_id"))
+            self.current.call(key, str(payload.get("name")), str(arguments), at_ns)
+            self.calls[key] = self.current
+            self._touch(self.current, at_ns)
+
+    def _end(self, status: Any, at_ns: int, error: str | None = None) -> None:
+        if self.current and self.current.status == "open":
+            self.current.end(status, at_ns, error)
+            self._touch(self.current, at_ns)
+
+    def _touch(self, draft: Draft, at_ns: int) -> None:
+        draft.last_ns = max(draft.last_ns, at_ns)
+        self.touched[draft.key] = draft
+
+
+def content_text(content: object) -> str:
+    """Text blocks joined; others (images, mentions) leave a mark."""
+    parts = []
+    for block in content if isinstance(content, list) else ():
+        if isinstance(block, dict):
+            parts.append(str(block["text"]) if "text" in block else f"[{block.get('type')}]")
+    return "\n".join(parts)
+
+
+def command_status(item: dict[str, Any]) -> ToolStatus:
+    if item.get("status") == "declined":
+        return "denied"
+    return "ok" if item.get("exit_code") == 0 else "error"
+
+
+def file_change(path: str, change: dict[str, Any]) -> FileChange:
+    """Codex's ``{type: add | update | delete, content | unified_diff}``."""
+    kind = change.get("type")
+    content = str(change.get("content", "")).splitlines()
+    if kind == "add":
+        body = f"@@ -0,0 +1,{len(content)} @@\n" + "".join(f"+{line}\n" for line in content)
+        return FileChange(path=path, change="added", diff=f"--- /dev/null\n+++ {path}\n{body}")
+    if kind == "delete":
+        body = f"@@ -1,{len(content)} +0,0 @@\n" + "".join(f"-{line}\n" for line in content)
+        return FileChange(path=path, change="deleted", diff=f"--- {path}\n+++ /dev/null\n{body}")
+    return FileChange(path=path, change="modified", diff=f"--- {path}\n+++ {path}\n{change.get('unified_diff', '')}")
+
+
+def read_usage(usage: dict[str, Any]) -> Usage:
+    """OpenAI's names; its ``input_tokens`` includes what came from and went into the cache."""
+    read, write = usage.get("cached_input_tokens") or 0, usage.get("cache_write_input_tokens") or 0
+    whole = usage.get("input_tokens")
+    return Usage(
+        input=None if whole is None else max(whole - read - write, 0),
+        output=usage.get("output_tokens"),
+        cache_read=read,
+        cache_write=write,
+        reasoning=usage.get("reasoning_output_tokens"),
+    )

@@ -1,0 +1,65 @@
+"""Telling a reader again what the database holds of a session, in the order in which it happened."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from procy.parse.terminal import TerminalReader
+from procy.store.blobs import unpack, unpack_block
+from procy.types import Picture, Read
+
+
+class PaneEvent(NamedTuple):
+    """One row of ``pane_events``; ``picture`` where one was taken."""
+
+    at_ns: int
+    offset: int
+    kind: str
+    detail: dict[str, Any]
+    picture: Picture | None
+
+
+def stored_events(connection: sqlite3.Connection, session_id: str) -> list[PaneEvent]:
+    rows = connection.execute(
+        "SELECT at_ns, offset, kind, detail, screen FROM pane_events WHERE session_id = ? ORDER BY offset, at_ns", (session_id,)
+    )
+    events = []
+    for at_ns, offset, kind, text, screen in rows:
+        detail = json.loads(text or "{}")
+        picture = Picture(detail["columns"], detail["rows"], unpack(screen)) if screen else None
+        events.append(PaneEvent(at_ns, offset, kind, detail, picture))
+    return events
+
+
+def stored_reads(connection: sqlite3.Connection, session_id: str, start: int = 0, end: int | None = None) -> Iterator[Read]:
+    """The reads of the blocks that hold the stream from ``start`` to ``end``, whole blocks at a time."""
+    rows = connection.execute(
+        "SELECT start, started_ns, bytes, reads FROM terminal_blocks "
+        "WHERE session_id = ? AND end > ? AND start < ? ORDER BY start",
+        (session_id, start, end if end is not None else 1 << 62),
+    )
+    for row in rows.fetchall():
+        yield from unpack_block(*row)
+
+
+def tell(reader: TerminalReader, event: PaneEvent) -> None:
+    """What an event of the pane means to the reader of its screen."""
+    if event.picture:
+        reader.reset(event.picture, event.at_ns)
+    if event.kind == "foreground":
+        reader.foreground(event.detail.get("shell_waits"), bool(event.detail.get("reads_turns", True)))
+
+
+def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[PaneEvent]:
+    """Feed every read that the database has, and the events among them; returns the events that come after."""
+    events = stored_events(connection, session_id)
+    end = 0
+    for read in stored_reads(connection, session_id):
+        while events and events[0].offset <= read.offset:
+            tell(reader, events.pop(0))
+        reader.feed(read)
+        end = read.end
+    while events and events[0].offset <= end:
+        tell(reader, events.pop(0))
+    return events

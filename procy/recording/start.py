@@ -1,0 +1,212 @@
+"""Beginning, pausing and ending recordings: what ``procy record`` and ``procy pause`` do.
+
+A recording begins with a folder in the spool and a pipe; the database learns of it from the sidecar, so a locked or full
+database delays nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from procy import ids
+from procy.capture import attach
+from procy.capture.place import repository, write_environment
+from procy.capture.spool import Meta, Spool, spools
+from procy.capture.tmux import Pane, Tmux, current_socket, unexpanded
+from procy.errors import AgentError, HandleError, TmuxError
+from procy.places import Places, make_home
+from procy.plugins import profile_of
+from procy.types import Launch, Profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody wants recorded. ``resume``: an earlier session that goes on, with the bytes it has already."""
+
+    places: Places
+    name: str = ""
+    steal: bool = False
+    session_id: str = ""
+    parent_id: str = ""
+    terminal_bytes: int = 0
+    started_ns: int = 0
+
+
+def here() -> Tmux:
+    """The tmux that this process runs in."""
+    socket = current_socket()
+    if not socket:
+        raise TmuxError("this is no tmux pane", "Start tmux first, or let procy make a session: procy record -- COMMAND")
+    return Tmux(socket)
+
+
+def spool_of(places: Places, pane: Pane) -> Spool | None:
+    """The folder of the session that this pane is recorded in, paused ones included."""
+    for spool in reversed(spools(places.spool)):
+        try:
+            meta = spool.meta()
+        except (OSError, ValueError, TypeError):
+            continue
+        if (meta.pane_id, meta.server_pid) == (pane.pane_id, pane.server_pid) and meta.wanted in ("recording", "paused"):
+            return spool
+    return None
+
+
+def record_pane(wish: Wish, tmux: Tmux, pane: Pane, command: Sequence[str] = (), launch: Launch | None = None) -> Spool:
+    """Attach a tap to a pane. ``launch``: the agent that this very process becomes next."""
+    make_home(wish.places)
+    if not wish.steal:
+        attach.check_free(pane, tmux.panes())
+    spool = new_spool(wish)
+    meta = Meta(
+        session_id=spool.session_id,
+        tmux_socket=tmux.socket,
+        pane_id=pane.pane_id,
+        pane_pid=pane.pid,
+        server_pid=pane.server_pid,
+        agent=profile_of(command).name if command else "generic",
+        command=tuple(command),
+        cwd=os.getcwd() if command else pane.cwd,
+        started_ns=wish.started_ns or time.time_ns(),
+        attached_ns=time.time_ns(),
+        name=wish.name,
+        agent_pid=os.getpid() if launch else 0,
+        agent_session_id=launch.agent_session_id if launch else "",
+        parent_id=wish.parent_id,
+        ends_with_agent=launch is not None,
+        repository=repository(os.getcwd() if command else pane.cwd),
+    )
+    spool.create(meta, pane.tty, wish.terminal_bytes)
+    try:
+        attach.attach(wish.places, spool, meta, pane)
+    except TmuxError:
+        spool.remove()
+        raise
+    start_sidecar(wish.places)
+    return spool
+
+
+def new_spool(wish: Wish) -> Spool:
+    session_id = wish.session_id or ids.new_id(time.time_ns(), secrets.token_bytes(10))
+    return Spool(Path(wish.places.spool) / session_id)
+
+
+def hook_of(spool: Spool) -> tuple[str, ...]:
+    return ("/bin/sh", str(resources.files("procy.capture") / "hook.sh"), str(spool.hooks))
+
+
+def prepare(argv: Sequence[str], spool: Spool) -> tuple[Profile, Launch]:
+    """The agent's profile and the way to start it. Raises AgentError when there is no such command."""
+    if not shutil.which(argv[0]):
+        raise AgentError(f"the command {argv[0]!r} was not found", "Install it, or name another: procy record -- COMMAND")
+    profile = profile_of(argv)
+    return profile, profile.launch(argv, hook_of(spool))
+
+
+def become(argv: Sequence[str], launch: Launch) -> None:
+    """Turn this process into the agent: the same pid, the pane's foreground program, nothing of procy around it."""
+    environment = dict(os.environ)
+    for name, value in launch.environment:
+        environment.pop(name, None)
+        if value is not None:
+            environment[name] = value
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        os.execvpe(argv[0], list(argv), environment)
+    except OSError as error:
+        raise AgentError(f"cannot start {argv[0]}: {error.strerror}", "Check that it can be executed") from error
+
+
+def record_new_session(wish: Wish, argv: Sequence[str], launch: Launch, spool: Spool, cwd: str) -> tuple[Tmux, Pane]:
+    """Start the agent in a tmux session of its own, recorded from its first byte; for use outside tmux."""
+    make_home(wish.places)
+    for folder in (spool.path, spool.hooks, spool.seeds):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if wish.terminal_bytes:
+        spool.begin_at(wish.terminal_bytes)
+    write_environment(spool.path / "environment", launch.environment)
+    command = ["/bin/sh", str(resources.files("procy.capture") / "linger.sh"), str(spool.path / "environment"), *launch.argv]
+    size = shutil.get_terminal_size((120, 40))
+    name = session_name(argv, spool)
+    pipe = "exec " + unexpanded(shlex.join(attach.tap_command(wish.places, spool)))
+    started = subprocess.run(
+        ["tmux", "new-session", "-d", "-P", "-F", "#{socket_path}\t#{pane_id}", "-s", name, "-c", cwd,
+         "-x", str(size.columns), "-y", str(size.lines), shlex.join(command), ";", "pipe-pane", "-O", pipe],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if started.returncode:
+        spool.remove()
+        raise TmuxError(f"tmux new-session: {started.stderr.strip()}")
+    socket, pane_id = started.stdout.strip().split("\t")
+    tmux = Tmux(socket)
+    pane = tmux.pane(pane_id)
+    meta = Meta(
+        session_id=spool.session_id, tmux_socket=socket, pane_id=pane_id, pane_pid=pane.pid, server_pid=pane.server_pid,
+        agent=profile_of(argv).name, command=tuple(argv), cwd=cwd, started_ns=wish.started_ns or time.time_ns(),
+        attached_ns=time.time_ns(), name=wish.name, agent_session_id=launch.agent_session_id, parent_id=wish.parent_id,
+        repository=repository(cwd),
+    )  # fmt: skip
+    spool.point_at(pane.tty, meta)
+    attach.write_first_seed(spool, pane)
+    spool.write_meta(meta)
+    start_sidecar(wish.places)
+    return tmux, pane
+
+
+def session_name(argv: Sequence[str], spool: Spool) -> str:
+    """A tmux session name that is free and says what runs in it."""
+    return f"{os.path.basename(argv[0]).replace('.', '-').replace(':', '-')}-{spool.session_id[-6:].lower()}"
+
+
+def stop(spool: Spool) -> None:
+    """End a recording: what the tap has not read yet is read first."""
+    meta = spool.change_meta(wanted="off")
+    try:
+        attach.detach(spool, meta)
+    except TmuxError:
+        pass  # the pane is gone already
+
+
+def pause(places: Places, spool: Spool) -> bool:
+    """Pause a recording, or go on with a paused one; True when it is paused now."""
+    meta = spool.meta()
+    if meta.wanted == "recording":
+        meta = spool.change_meta(wanted="paused")
+        attach.detach(spool, meta)
+        return True
+    pane = Tmux(meta.tmux_socket).pane(meta.pane_id)
+    meta = spool.change_meta(wanted="recording", attached_ns=time.time_ns())
+    attach.attach(places, spool, meta, pane, "recording was paused")
+    start_sidecar(places)
+    return False
+
+
+def find_spool(places: Places, target: str) -> tuple[Spool, Pane]:
+    """The recording of a pane, given as tmux names panes ("" is the one this process runs in)."""
+    tmux = here()
+    pane = tmux.pane(target or os.environ.get("TMUX_PANE", ""))
+    spool = spool_of(places, pane)
+    if spool is None:
+        raise HandleError(f"pane {pane.pane_id} is not recorded", "See what is: procy status")
+    return spool, pane
+
+
+def start_sidecar(places: Places) -> None:
+    """Start the sidecar unless one runs; returns at once."""
+    environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config}
+    subprocess.Popen(
+        [sys.executable, "-m", "procy.sidecar", "--foreground"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True, cwd="/", env=environment,
+    )  # fmt: skip

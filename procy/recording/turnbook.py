@@ -1,0 +1,72 @@
+"""The turns of one session as they become known: where each lies in the terminal's bytes, and which to write."""
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from procy.recording.timeline import Timeline
+from procy.types import Turn
+
+SETTLE_NS = 1_000_000_000  # a terminal shows the end of an answer a moment after the transcript has it
+
+
+class Entry(NamedTuple):
+    """A turn to write; ``settled`` when nothing about it will change by mere passing of time."""
+
+    turn: Turn
+    settled: bool
+
+
+class TurnBook:
+    """Takes turns in any order and as often as they change."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        self.timeline = timeline
+        self.starts: list[int] = []
+        self.known: set[tuple[str | None, str]] = set()
+        self.open: dict[tuple[str | None, str], Turn] = {}  # not settled
+        self.changed: set[tuple[str | None, str]] = set()
+
+    def put(self, turns: Iterable[Turn]) -> None:
+        for turn in turns:
+            key = (turn.agent_session_id, turn.key)
+            if key not in self.known:
+                self.known.add(key)
+                insort(self.starts, turn.started_ns)
+            self.open[key] = turn
+            self.changed.add(key)
+
+    def take(self, now_ns: int) -> list[Entry]:
+        """What is to be written now. A turn that has just ended comes again when the terminal has caught up."""
+        entries = []
+        for key, turn in list(self.open.items()):
+            settled = turn.ended_ns is not None and now_ns > turn.ended_ns + SETTLE_NS
+            if settled or key in self.changed:
+                entries.append(Entry(self.located(turn), settled))
+            if settled:
+                del self.open[key]
+        self.changed.clear()
+        return sorted(entries, key=lambda entry: entry.turn.started_ns)
+
+    def close(self, at_ns: int) -> list[Turn]:
+        """The session is over: what is not settled, a turn without an end being cut short."""
+        turns = []
+        for turn in self.open.values():
+            if turn.ended_ns is None:
+                turn = replace(turn, status="interrupted", ended_ns=max(at_ns, turn.started_ns))
+            turns.append(self.located(turn))
+        self.open.clear()
+        return turns
+
+    def located(self, turn: Turn) -> Turn:
+        """With its place in the terminal's bytes, unless its source told that already."""
+        if turn.terminal_from is not None:
+            return turn
+        start = self.timeline.offset_at(turn.started_ns)
+        end = None
+        if start is not None and turn.ended_ns is not None:
+            following = bisect_right(self.starts, turn.started_ns)
+            limit = self.starts[following] if following < len(self.starts) else turn.ended_ns + SETTLE_NS
+            end = self.timeline.offset_at(min(turn.ended_ns + SETTLE_NS, limit))
+        return replace(turn, terminal_from=start, terminal_to=end)

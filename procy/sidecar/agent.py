@@ -1,0 +1,97 @@
+"""Which agent runs in a pane, and the conversations it keeps."""
+
+import sqlite3
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+
+from procy.capture import process as processes
+from procy.capture.transcript import read_lines
+from procy.plugins import profile_of
+from procy.sidecar.outbox import Outbox
+from procy.store import write
+from procy.types import Process, Profile, TranscriptFile, TranscriptReader, Turn
+
+LOOK_NS = 300_000_000
+
+
+class AgentWatch:
+    """Follows the program that has the pane's terminal. Values of one moment; asked again on every tick."""
+
+    def __init__(self) -> None:
+        self.group: int | None = None
+        self.process: Process | None = None
+        self.profile: Profile | None = None
+        self.looked_ns = 0
+
+    def look(self, pane_pid: int, now_ns: int) -> bool:
+        """Look again; True when another program has the terminal since the last look."""
+        group = processes.foreground_group(pane_pid)
+        same = group == self.group and self.profile is not None
+        recently = now_ns - self.looked_ns < LOOK_NS
+        if group is None or (same and (recently or self.profile_is_sure())):
+            return False
+        self.looked_ns = now_ns
+        process, profile = find_agent(group)
+        changed = (process and process.pid) != (self.process and self.process.pid) or profile is not self.profile
+        self.group, self.process, self.profile = group, process, profile
+        return changed
+
+    def profile_is_sure(self) -> bool:
+        """A named agent stays what it is; a program that only started may still exec one."""
+        return bool(self.profile and self.profile.transcript and self.process and processes.is_same(self.process))
+
+
+def find_agent(group: int) -> tuple[Process | None, Profile | None]:
+    """The agent among a foreground process and its children (wrappers start agents), else that process itself."""
+    first = None
+    for process in processes.descendants(group):
+        first = first or process
+        profile = profile_of(process.argv)
+        if profile.transcript:
+            return process, profile
+    return first, profile_of(first.argv) if first else None
+
+
+class Conversation:
+    """One transcript file, followed from where it was left: its lines become raw rows and turns."""
+
+    def __init__(self, connection: sqlite3.Connection, profile: Profile, file: TranscriptFile, session_id: str) -> None:
+        self.file = file
+        self.session_id = session_id
+        self.reader = new_reader(profile.transcript, file)
+        with write.transaction(connection):
+            self.id, self.offset = write.put_transcript(
+                connection, profile.name, file.agent_session_id, file.path, session_id, None
+            )
+        for line in stored_lines(connection, self.id):
+            self.reader.feed(line)
+
+    def unsettled(self) -> list[Turn]:
+        """Of the turns that the database has already: those about which something may still change."""
+        return list(self.reader.changed())[-2:]
+
+    def advance(self, outbox: Outbox) -> bool:
+        """Read what the agent wrote since; True when there was something."""
+        lines, next_offset = read_lines(self.file.path, self.offset)
+        if not lines:
+            return False
+        for _, line in lines:
+            self.reader.feed(line)
+        self.offset = next_offset
+        fields = {"transcript_id": self.id, "lines": lines, "next_offset": next_offset}
+        outbox.put(partial(write.add_transcript_lines, **fields))
+        return True
+
+
+def new_reader(name: str, file: TranscriptFile) -> TranscriptReader:
+    """The reader in the module of ``procy.parse.transcripts`` with that name."""
+    module = import_module(f"procy.parse.transcripts.{name}")
+    reader: TranscriptReader = module.Reader(file.agent_session_id)
+    return reader
+
+
+def stored_lines(connection: sqlite3.Connection, transcript_id: str) -> Iterator[bytes]:
+    rows = connection.execute("SELECT line FROM transcript_lines WHERE transcript_id = ? ORDER BY offset", (transcript_id,))
+    for (line,) in rows:
+        yield line.encode() if isinstance(line, str) else line

@@ -1,0 +1,109 @@
+"""The sidecar's loop: find spools, follow them, send the rows, leave when nothing is recorded any more."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+from procy.capture.spool import Spool, spools
+from procy.errors import StoreError
+from procy.places import Places
+from procy.settings import Settings
+from procy.sidecar.log import log
+from procy.sidecar.outbox import Outbox
+from procy.sidecar.panes import PaneWatch
+from procy.sidecar.session import Follower
+from procy.store.db import open_writer
+
+TICK_S = 0.08
+SETTLE_S = 5.0
+LINGER_S = 5.0  # nothing to record: wait so long for the next session
+RETRY_S = 1.0
+
+
+class Sidecar:
+    """Everything that is recorded in one data directory."""
+
+    def __init__(self, places: Places, settings: Settings, connection: sqlite3.Connection) -> None:
+        self.places, self.settings, self.connection = places, settings, connection
+        self.outbox = Outbox()
+        self.panes = PaneWatch(places)
+        self.followers: dict[str, Follower] = {}
+        self.changed: dict[str, int] = {}  # when each meta.json was written, ns
+        self.stuck = ""
+
+    def run(self) -> None:
+        quiet_since = time.monotonic()
+        settled = 0.0
+        while time.monotonic() - quiet_since < LINGER_S:
+            started = time.monotonic()
+            self.find()
+            if not self.outbox.is_full:
+                self.tick(time.time_ns())
+            self.send()
+            if started - settled > SETTLE_S:
+                settled = started
+                self.settle()
+            if self.followers or self.outbox.writes or self.outbox.waiting:
+                quiet_since = time.monotonic()
+            time.sleep(RETRY_S if self.stuck else TICK_S)
+
+    def find(self) -> None:
+        """Follow new spools, and read again what is wanted of the ones followed."""
+        for spool in spools(self.places.spool):
+            try:
+                written_ns = (spool.path / "meta.json").stat().st_mtime_ns
+                if self.changed.get(spool.session_id) == written_ns:
+                    continue
+                self.changed[spool.session_id] = written_ns
+                self.meet(spool)
+            except (OSError, ValueError, TypeError) as error:
+                log.error("%s cannot be followed: %s", spool.path, error)
+
+    def meet(self, spool: Spool) -> None:
+        follower = self.followers.get(spool.session_id)
+        if spool.meta().wanted == "done":
+            spool.remove()
+        elif follower and not follower.finished:
+            follower.renew_meta()
+        elif not self.outbox.writes:
+            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings, self.panes.show)
+            log.info("following %s", spool.session_id)
+        else:
+            del self.changed[spool.session_id]  # its rows must be read when no write is waiting
+
+    def tick(self, now_ns: int) -> None:
+        self.panes.look(self.followers.values(), now_ns)
+        for follower in list(self.followers.values()):
+            follower.tick(now_ns)
+            if follower.finished:
+                log.info("%s is over: %s", follower.id, follower.ending)
+                self.panes.show(follower.meta, None)
+                del self.followers[follower.id]
+
+    def send(self) -> None:
+        try:
+            self.outbox.send(self.connection)
+            if self.stuck:
+                log.info("writing again")
+            self.stuck = ""
+        except sqlite3.OperationalError as error:
+            if not self.stuck:
+                log.error("cannot write %s: %s; everything waits in the spool", self.places.db, error)
+            self.stuck = str(error)
+
+    def settle(self) -> None:
+        try:
+            self.outbox.settle(self.connection)
+        except sqlite3.OperationalError as error:
+            log.warning("checkpoint: %s", error)
+
+
+def open_patiently(places: Places) -> sqlite3.Connection:
+    """The database, waited for while another program has it locked or the disk is full."""
+    while True:
+        try:
+            return open_writer(places.db)
+        except StoreError as error:
+            log.error("%s", error)
+            time.sleep(RETRY_S)

@@ -1,0 +1,123 @@
+"""What happens to panes beside their output: closed, respawned, piped by somebody else, their tap or server killed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from procy.capture import attach
+from procy.capture.process import describe, pipe_tools
+from procy.capture.spool import Meta
+from procy.capture.tmux import Pane, Tmux
+from procy.errors import TmuxError
+from procy.places import Places
+from procy.sidecar.log import log
+from procy.sidecar.session import Follower
+from procy.types import Evidence
+
+LOOK_NS = 1_000_000_000
+PATIENCE_NS = 1_500_000_000  # the shell around the tap starts a killed tap again in less
+
+
+@dataclass(slots=True)
+class Trouble:
+    """Since when a pane has no tap, and why, as far as that is known."""
+
+    since_ns: int
+    cause: str
+
+
+class PaneWatch:
+    """Looks at every tmux server once a second, and shows states in it."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.servers: dict[str, Tmux] = {}
+        self.troubles: dict[str, Trouble] = {}
+        self.looked_ns = 0
+
+    def look(self, followers: Iterable[Follower], now_ns: int) -> None:
+        if now_ns - self.looked_ns < LOOK_NS:
+            return
+        self.looked_ns = now_ns
+        panes: dict[str, dict[str, Pane]] = {}
+        for follower in followers:
+            socket = follower.meta.tmux_socket
+            if follower.ending or follower.meta.wanted == "paused":
+                continue
+            if socket not in panes:
+                panes[socket] = {pane.pane_id: pane for pane in self.panes_of(socket)}
+            self.judge(follower, panes[socket], now_ns)
+
+    def panes_of(self, socket: str) -> list[Pane]:
+        try:
+            return self.tmux(socket).panes()
+        except TmuxError as error:
+            log.warning("%s", error)
+            return []
+
+    def tmux(self, socket: str) -> Tmux:
+        return self.servers.setdefault(socket, Tmux(socket))
+
+    def judge(self, follower: Follower, panes: dict[str, Pane], now_ns: int) -> None:
+        meta = follower.meta
+        pane = panes.get(meta.pane_id)
+        if meta.wanted == "off":
+            follower.end("recording was stopped", now_ns)
+        elif not panes:
+            follower.end("the tmux server is gone", now_ns)
+        elif pane is None or pane.server_pid != meta.server_pid:
+            follower.end("the pane was closed", now_ns)
+        elif pane.dead:
+            follower.end("the program ended", now_ns)
+        elif meta.ends_with_agent and meta.agent_pid and describe(meta.agent_pid) is None:
+            self.let_go(follower, now_ns)
+        else:
+            if pane.pid != meta.pane_pid:
+                self.respawned(follower, pane, now_ns)
+            self.keep_tap(follower, pane, list(panes.values()), now_ns)
+
+    def let_go(self, follower: Follower, now_ns: int) -> None:
+        """The agent that was to be recorded has ended, its pane goes on without us."""
+        try:
+            attach.detach(follower.spool, follower.meta, patience_s=0.5)
+        except TmuxError as error:
+            log.warning("%s", error)
+        follower.end("the agent ended", now_ns)
+
+    def respawned(self, follower: Follower, pane: Pane, now_ns: int) -> None:
+        follower.meta = follower.spool.change_meta(pane_pid=pane.pid)
+        follower.spool.point_at(pane.tty, follower.meta)
+        follower.add_event("respawn", now_ns, {"pid": pane.pid})
+
+    def keep_tap(self, follower: Follower, pane: Pane, panes: list[Pane], now_ns: int) -> None:
+        """Notice that no tap reads the pane any more, wait a moment for its shell to start it again, else attach anew."""
+        if follower.spool.tap_is_running() and not follower.pipe_ended_ns:
+            self.troubles.pop(follower.id, None)
+            return
+        trouble = self.troubles.setdefault(follower.id, Trouble(now_ns, ""))
+        if follower.pipe_ended_ns and pane.piped:
+            names = "; ".join(tool for tool in pipe_tools(pane.server_pid, {one.pid for one in panes}) if "procy" not in tool)
+            trouble.cause = f"another tool piped the pane: {names or 'unknown'}"
+        elif now_ns - trouble.since_ns > PATIENCE_NS:
+            cause = trouble.cause or ("the pipe was closed" if follower.pipe_ended_ns else "the tap was killed")
+            self.attach_again(follower, pane, cause)
+
+    def attach_again(self, follower: Follower, pane: Pane, cause: str) -> None:
+        del self.troubles[follower.id]
+        log.warning("%s: %s; attaching again", follower.id, cause)
+        try:
+            attach.attach(self.places, follower.spool, follower.meta, pane, cause)
+        except TmuxError as error:
+            log.warning("%s", error)
+
+    def show(self, meta: Meta, state: Evidence | None) -> None:
+        """Put the state into pane options, from where window lists and status lines read it."""
+        values = {"@procy_state": state.state if state else "", "@procy_reason": state.reason if state else "",
+                  "@procy_session": meta.session_id if state else ""}  # fmt: skip
+        try:
+            for name, value in values.items():
+                self.tmux(meta.tmux_socket).set_option(meta.pane_id, name, value)
+        except TmuxError:
+            pass  # the pane is gone: there is nobody to show it to

@@ -1,0 +1,307 @@
+"""One recorded session: every source of it read, in order, and put into the outbox as rows."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from procy import ids
+from procy.capture import attach, hooks, tap
+from procy.capture.spool import Cursor, Meta, Spool
+from procy.parse.redact import mask
+from procy.parse.terminal import TerminalReader
+from procy.recording.replay import PaneEvent, replay, tell
+from procy.recording.timeline import Timeline, load_timeline
+from procy.recording.turnbook import TurnBook
+from procy.settings import Settings
+from procy.sidecar.agent import AgentWatch, Conversation
+from procy.sidecar.outbox import Outbox
+from procy.sidecar.state import StateWatch
+from procy.sidecar.terminal import Notice, Terminal, load_durable
+from procy.store import write
+from procy.store.db import iso
+from procy.types import Evidence, Picture, Profile, Read, TranscriptFile, Turn
+
+READ_BYTES = 4 << 20  # per tick
+QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
+LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
+LOST = ("the tmux server is gone", "the pane was gone when procy looked")  # ends without an end
+LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output
+
+
+class Follower:
+    """Follows one spool until it is finished. ``tick`` reads what is new; the sidecar sends the outbox."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings, show: Callable[[Meta, Evidence], None]
+    ) -> None:
+        self.connection, self.outbox, self.spool, self.settings, self.show = connection, outbox, spool, settings, show
+        self.meta = spool.meta()
+        self.id = self.meta.session_id
+        durable = load_durable(connection, self.id)
+        self.terminal = Terminal(spool, durable)
+        self.timeline = load_timeline(connection, self.id)
+        self.reader = TerminalReader(durable.picture)
+        self.agent = AgentWatch()
+        self.state = StateWatch()
+        self.conversations: dict[str, Conversation] = {}
+        self.books = {self.id: TurnBook(self.timeline)}
+        self.hooks_read: set[Path] = set()
+        self.keyframes: set[int] = set()
+        self.looked_ns = 0
+        self.last_ns = self.timeline.last_ns
+        self.pipe_ended_ns = 0
+        self.later: list[PaneEvent] = []  # known already, but behind what is read
+        self.ending = ""  # why the session is over, once it is
+        self.ending_ns = 0
+        self.finished = False
+        self.register()
+        self.later = replay(connection, self.id, self.reader)
+        self.reader.changed()  # those are in the database
+
+    def register(self) -> None:
+        """Make the session's row, or say that it goes on."""
+        meta = self.meta
+        values = {
+            "agent": meta.agent,
+            "command": " ".join(meta.command) or None,
+            "cwd": meta.cwd,
+            "tmux_socket": meta.tmux_socket,
+            "pane_id": meta.pane_id,
+            "started_at": iso(meta.started_ns),
+            "ended_at": None,
+            "status": "paused" if meta.wanted == "paused" else "recording",
+            **{name: value for name, value in meta.repository if value},
+            **({"name": meta.name} if meta.name else {}),
+            **({"parent_id": meta.parent_id} if meta.parent_id else {}),
+            **({"agent_session_id": meta.agent_session_id} if meta.agent_session_id else {}),
+        }
+        self.outbox.put(partial(write.put_session, session_id=self.id, values=values))
+
+    # -- every tick ---------------------------------------------------------------------------------------------------
+
+    def tick(self, now_ns: int) -> None:
+        self.read_terminal(now_ns)
+        if not self.ending and self.meta.wanted == "recording":
+            self.watch_agent(now_ns)
+        if self.meta.wanted != "paused":
+            self.read_conversations(now_ns)
+        self.read_hooks()
+        self.write_turns(now_ns)
+        self.write_state(now_ns)
+        if self.ending and now_ns - max(self.ending_ns, self.last_ns) > LAST_WORDS_NS:
+            self.finish(now_ns)
+
+    def renew_meta(self) -> None:
+        """Read again what is wanted of this session; called when its file changed."""
+        before, self.meta = self.meta, self.spool.meta()
+        if self.meta.attached_ns != before.attached_ns:
+            self.pipe_ended_ns = 0
+            self.agent = AgentWatch()
+        if self.meta.wanted != before.wanted or self.meta.pane_id != before.pane_id:
+            self.register()
+
+    # -- terminal -----------------------------------------------------------------------------------------------------
+
+    def read_terminal(self, now_ns: int) -> None:
+        for item in self.terminal.advance(READ_BYTES):
+            if isinstance(item, Read):
+                while self.later and self.later[0].offset <= item.offset:
+                    tell(self.reader, self.later.pop(0))
+                self.last_ns = item.time_ns
+                self.timeline.add(item)
+                self.reader.feed(item)
+            else:
+                self.on_notice(item)
+        self.reader.rest(now_ns)
+        quiet = bool(self.terminal.reads) and now_ns - self.last_ns > QUIET_CUT_NS
+        self.cut_blocks(everything=quiet)
+
+    def cut_blocks(self, everything: bool) -> None:
+        for block, cursor in self.terminal.cut(everything):
+            if self.settings.raw != "drop":
+                self.outbox.put(partial(write.add_block, session_id=self.id, block=block))
+            self.put_cursor(cursor)
+            self.outbox.put(partial(write.change_session, session_id=self.id, values={"terminal_bytes": block.end}))
+            self.outbox.when_durable(partial(self.spool.prune, cursor.segment))
+
+    def put_cursor(self, cursor: Cursor) -> None:
+        position = {"segment": cursor.segment, "index": cursor.index, "offset": cursor.offset}
+        self.outbox.put(partial(write.put_cursor, session_id=self.id, **position))
+
+    def on_notice(self, notice: Notice) -> None:
+        if notice.kind == tap.END:
+            self.pipe_ended_ns = notice.time_ns
+        elif notice.kind == tap.LOST:
+            self.add_event("gap", notice.time_ns, {"cause": "the disk was full", "bytes": notice.value})
+        elif notice.kind == tap.START:
+            self.pipe_ended_ns = 0
+            for seed in attach.seeds(self.spool):
+                if seed.time_ns <= notice.time_ns:
+                    self.go_on_from(seed)
+
+    def go_on_from(self, seed: attach.Seed) -> None:
+        """A pipe was attached: begin with the picture that was taken at that moment."""
+        self.cut_blocks(everything=True)
+        self.terminal.reset(seed.picture)
+        size = {"columns": seed.picture.columns, "rows": seed.picture.rows}
+        kind = "gap" if seed.cause else "attach"
+        detail = {"cause": seed.cause, "since_ns": self.last_ns, **size} if seed.cause else size
+        self.add_event(kind, seed.time_ns, detail, seed.picture)
+        self.put_cursor(self.terminal.cursor)
+        self.outbox.put(partial(write.change_session, session_id=self.id, values=size))
+        self.outbox.after(partial(seed.path.unlink, missing_ok=True))
+
+    def add_event(self, kind: str, at_ns: int, detail: Mapping[str, Any], picture: Picture | None = None) -> None:
+        """Something that happened to the pane at this place in its bytes."""
+        event = PaneEvent(at_ns, self.terminal.offset, kind, dict(detail), picture)
+        tell(self.reader, event)
+        screen = picture.escapes if picture else None
+        self.outbox.put(
+            partial(
+                write.add_pane_event, session_id=self.id, at_ns=at_ns, offset=event.offset, kind=kind, detail=detail, screen=screen
+            )
+        )
+
+    # -- agent --------------------------------------------------------------------------------------------------------
+
+    def watch_agent(self, now_ns: int) -> None:
+        """Notice another program in the pane, and ask the agent for its conversations."""
+        if self.agent.look(self.meta.pane_pid, now_ns):
+            profile, process = self.agent.profile, self.agent.process
+            detail = {
+                "command": " ".join(process.argv)[:500] if process else "",
+                "agent": profile.name if profile else "",
+                "shell_waits": process is not None and process.pid == self.meta.pane_pid,
+                "reads_turns": not (profile and profile.transcript),
+            }
+            self.add_event("foreground", now_ns, detail)
+            self.state.reset()
+            if profile and profile.transcript:
+                self.outbox.put(partial(write.change_session, session_id=self.id, values={"agent": profile.name}))
+        if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
+            self.looked_ns = now_ns
+            for file in self.agent.profile.transcripts(self.agent.process):
+                if file.path not in self.conversations:
+                    self.converse(self.agent.profile, file)
+
+    def converse(self, profile: Profile, file: TranscriptFile) -> None:
+        """Begin to follow a transcript: of the session itself, or, for a sub-agent, of a session below it."""
+        session_id = self.id
+        if file.parent:
+            session_id = ids.derived_id(self.meta.started_ns, self.id, file.agent_session_id)
+            self.register_child(session_id, profile, file)
+        conversation = Conversation(self.connection, profile, file, session_id)
+        self.conversations[file.path] = conversation
+        self.books.setdefault(session_id, TurnBook(Timeline()))
+        self.books[session_id].put(conversation.unsettled())
+        if not file.parent:
+            values = {"agent_session_id": file.agent_session_id, "agent": profile.name}
+            self.outbox.put(partial(write.change_session, session_id=self.id, values=values))
+
+    def register_child(self, session_id: str, profile: Profile, file: TranscriptFile) -> None:
+        values = {
+            "agent": profile.name,
+            "agent_session_id": file.agent_session_id,
+            "parent_id": self.id,
+            "cwd": self.meta.cwd,
+            "started_at": iso(self.last_ns or self.meta.started_ns),
+            "status": "recording",
+        }
+        with write.transaction(self.connection):
+            write.put_session(self.connection, session_id, values)
+
+    def read_conversations(self, now_ns: int) -> None:
+        for conversation in self.conversations.values():
+            if conversation.advance(self.outbox):
+                self.books[conversation.session_id].put(conversation.reader.changed())
+                self.last_ns = max(self.last_ns, now_ns if self.ending else self.last_ns)
+
+    def read_hooks(self) -> None:
+        for file in hooks.waiting(self.spool.hooks):
+            if file.path in self.hooks_read:
+                continue
+            self.hooks_read.add(file.path)
+            event = hook_name(file.payload)
+            fields = {"at_ns": file.time_ns, "event": event, "payload": file.payload}
+            self.outbox.put(partial(write.add_hook_event, session_id=self.id, **fields))
+            self.outbox.after(partial(file.path.unlink, missing_ok=True))
+            self.state.hook(event, file.payload, file.time_ns)
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    def write_turns(self, now_ns: int) -> None:
+        self.books[self.id].put(self.reader.changed())
+        for session_id, book in self.books.items():
+            for entry in book.take(now_ns):
+                self.put_turn(session_id, entry.turn)
+                if session_id == self.id:
+                    for offset in (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None):
+                        self.put_keyframe(offset)
+
+    def put_turn(self, session_id: str, turn: Turn) -> None:
+        self.outbox.put(partial(write.put_turns, session_id=session_id, turns=[turn], mask=mask, cost=self.cost))
+
+    def put_keyframe(self, offset: int | None) -> None:
+        if offset is None or offset in self.keyframes:
+            return
+        self.keyframes.add(offset)
+        if picture := self.terminal.picture_at(offset):
+            fields = {"offset": offset, "columns": picture.columns, "rows": picture.rows, "screen": picture.escapes}
+            self.outbox.put(partial(write.put_keyframe, session_id=self.id, **fields))
+
+    def cost(self, turn: Turn) -> float | None:
+        return self.settings.cost(turn.model, turn.usage)
+
+    def write_state(self, now_ns: int) -> None:
+        """Tell the database and tmux when the agent's state is another one."""
+        profile, process = self.agent.profile, self.agent.process
+        told = [one.reader.evidence() for one in self.conversations.values() if one.session_id == self.id]
+        live = profile.live(process) if profile and process else None
+        if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns):
+            now = self.state.now
+            values = {"state": now.state, "state_reason": mask(now.reason), "state_at": iso(now.at_ns)}
+            self.outbox.put(partial(write.change_session, session_id=self.id, values=values))
+            self.show(self.meta, now)
+
+    # -- the end ------------------------------------------------------------------------------------------------------
+
+    def end(self, why: str, now_ns: int) -> None:
+        """Nothing more will come; what is on its way is still read."""
+        if not self.ending:
+            self.ending, self.ending_ns = why, now_ns
+
+    def finish(self, now_ns: int) -> None:
+        self.salvage()
+        self.cut_blocks(everything=True)
+        for session_id, book in self.books.items():
+            for turn in book.close(self.last_ns or now_ns):
+                self.put_turn(session_id, turn)
+        self.add_event("end", now_ns, {"cause": self.ending})
+        ended = {"status": "lost" if self.ending in LOST else "ended", "ended_at": iso(self.last_ns or now_ns), "state": None}
+        for session_id in self.books:
+            self.outbox.put(partial(write.change_session, session_id=session_id, values=ended))
+        self.outbox.put(partial(write.drop_cursor, session_id=self.id))
+        self.outbox.when_durable(partial(self.spool.change_meta, wanted="done"))
+        self.finished = True
+
+    def salvage(self) -> None:
+        """Bytes that a tap had begun to write when everything was killed, or that came while no tap could start."""
+        data = self.spool.unclaimed(self.terminal.cursor)
+        if data:
+            read = Read(self.last_ns, self.terminal.offset, *self.terminal.size, data)
+            self.terminal.add(read)
+            self.reader.feed(read)
+
+
+def hook_name(payload: str) -> str:
+    """The event's name as Claude Code (``hook_event_name``) or Codex (``type``) gives it."""
+    try:
+        fields = json.loads(payload)
+    except ValueError:
+        return "unreadable"
+    return str(fields.get("hook_event_name") or fields.get("type") or "unknown") if isinstance(fields, dict) else "unreadable"

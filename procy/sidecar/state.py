@@ -1,0 +1,77 @@
+"""What the agent in a pane is doing, from all that speaks of it. The most trustworthy source that says anything decides.
+
+Its own registry, then the program status it sends its terminal, then its transcript, then who has the terminal, and last
+what the screen looks like. Nothing is cleared by time alone.
+"""
+
+import json
+import os
+
+from procy.parse.terminal import TerminalReader
+from procy.sidecar.agent import AgentWatch
+from procy.types import Evidence
+
+QUIET_NS = 1_500_000_000
+BUSY_MARKS = ("esc to interrupt", "ctrl+c to interrupt", "esc to cancel", "press esc to stop")
+
+
+class StateWatch:
+    """Keeps the state as last told, and the question behind a permission request."""
+
+    def __init__(self) -> None:
+        self.now = Evidence("idle", "", 0)
+        self.told = False
+        self.question = ""
+
+    def reset(self) -> None:
+        """Another program has the pane."""
+        self.question = ""
+
+    def hook(self, event: str, payload: str, at_ns: int) -> None:
+        """An agent's hook fired: what it asks for is told nowhere else in words."""
+        if event == "PermissionRequest":
+            self.question = describe_request(payload)
+        elif event in ("UserPromptSubmit", "Stop", "SessionStart"):
+            self.question = ""
+
+    def changed(
+        self,
+        live: Evidence | None,
+        screen: TerminalReader,
+        transcript: Evidence | None,
+        agent: AgentWatch,
+        now_ns: int,
+    ) -> bool:
+        """Decide anew; True when state or reason differ from what was told last."""
+        found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
+        reason = found.reason
+        if found.state == "waiting" and self.question and "permission" in reason:
+            reason = f"permission: {self.question}"
+        if self.told and (found.state, reason) == (self.now.state, self.now.reason):
+            return False
+        self.told = True
+        self.now = Evidence(found.state, reason, found.at_ns)
+        return True
+
+    def of_program(self, screen: TerminalReader, agent: AgentWatch, now_ns: int) -> Evidence:
+        """A program that tells nothing: idle when the pane's shell waits, or when it waits for a line and nothing moves."""
+        since_ns = screen.last_ns
+        if screen.shell_waits:
+            return Evidence("idle", "", since_ns)
+        name = os.path.basename(agent.process.argv[0]) if agent.process and agent.process.argv else ""
+        moves = now_ns - since_ns < QUIET_NS
+        reads_lines = screen.screen.mode(2004)
+        works = any(mark in line for line in screen.screen.lines()[-12:] for mark in BUSY_MARKS)
+        state_is_idle = reads_lines and not works and not moves
+        return Evidence("idle" if state_is_idle else "busy", name, since_ns)
+
+
+def describe_request(payload: str) -> str:
+    """``Bash touch x`` from a PermissionRequest hook."""
+    try:
+        fields = json.loads(payload)
+        inputs = fields.get("tool_input") or {}
+        what = inputs.get("command") or inputs.get("file_path") or inputs.get("url") or ""
+        return f"{fields.get('tool_name', '')} {what}".strip()[:200]
+    except (ValueError, AttributeError):
+        return ""

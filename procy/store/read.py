@@ -1,0 +1,195 @@
+"""Rows out. Every function takes an open reader (``db.open_reader``); rows are ``sqlite3.Row``, named as in the schema."""
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from procy.errors import HandleError
+
+SESSION_SUMMARY = """
+SELECT sessions.*,
+       (SELECT count(*) FROM turns WHERE session_id = sessions.id) AS turns,
+       (SELECT max(started_at) FROM turns WHERE session_id = sessions.id) AS last_turn_at
+FROM sessions
+"""
+SHORT = 6  # characters of the end of an id that lists show
+
+
+def short(identifier: str) -> str:
+    """The end of an id: as good as the whole one wherever a handle is taken."""
+    return identifier[-SHORT:]
+
+
+# -- sessions -----------------------------------------------------------------------------------------------------------
+
+
+def list_sessions(connection: sqlite3.Connection, limit: int = 50, live: bool = False, children: bool = False) -> list[sqlite3.Row]:
+    """Newest first; ``live`` ones are recorded now. Sub-agents' sessions only where ``children`` is set."""
+    conditions = ["status IN ('recording', 'paused')"] if live else []
+    conditions += [] if children else ["parent_id IS NULL OR agent_session_id NOT LIKE 'agent-%'"]
+    where = "WHERE " + " AND ".join(f"({one})" for one in conditions) if conditions else ""
+    return connection.execute(f"{SESSION_SUMMARY} {where} ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)).fetchall()
+
+
+def find_session(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
+    """The session meant by ``last``, ``-2``, ``%3``, a name, or the beginning or end of an id. Raises HandleError."""
+    rows = _sessions_by_handle(connection, handle)
+    if not rows:
+        raise HandleError(f"no session {handle!r}", "List them with: procy sessions")
+    if len(rows) > 1:
+        names = ", ".join(short(row["id"]) for row in rows[:5])
+        raise HandleError(f"{handle!r} may be {len(rows)} sessions: {names}", "Give more of the id")
+    return rows[0]
+
+
+def _sessions_by_handle(connection: sqlite3.Connection, handle: str) -> list[sqlite3.Row]:
+    newest = f"{SESSION_SUMMARY} WHERE parent_id IS NULL OR agent_session_id NOT LIKE 'agent-%' ORDER BY started_at DESC, id DESC"
+    if handle in ("last", "") or re.fullmatch(r"-[1-9]\d{0,5}", handle):
+        skip = int(handle[1:]) - 1 if handle.startswith("-") else 0
+        return connection.execute(f"{newest} LIMIT 1 OFFSET ?", (skip,)).fetchall()
+    if handle.startswith("%"):
+        return connection.execute(
+            f"{SESSION_SUMMARY} WHERE pane_id = ? ORDER BY status IN ('recording', 'paused') DESC, started_at DESC LIMIT 1", (handle,)
+        ).fetchall()
+    by_name = connection.execute(f"{SESSION_SUMMARY} WHERE name = ? ORDER BY started_at DESC LIMIT 1", (handle,)).fetchall()
+    if by_name:
+        return by_name
+    text = handle.upper()
+    if not re.fullmatch(r"[0-9A-Z]{2,26}", text):
+        return []
+    return connection.execute(
+        f"{SESSION_SUMMARY} WHERE id LIKE ? OR id LIKE ? ORDER BY started_at DESC LIMIT 6", (f"{text}%", f"%{text}")
+    ).fetchall()
+
+
+def children_of(connection: sqlite3.Connection, session_id: str) -> list[sqlite3.Row]:
+    """Sub-agents', forked and resumed sessions."""
+    return connection.execute(f"{SESSION_SUMMARY} WHERE parent_id = ? ORDER BY started_at", (session_id,)).fetchall()
+
+
+# -- turns --------------------------------------------------------------------------------------------------------------
+
+
+def list_turns(
+    connection: sqlite3.Connection, session_id: str, after: int = 0, before: int | None = None, limit: int = 100
+) -> list[sqlite3.Row]:
+    """Turns ``after < seq < before`` in order; with ``before`` alone the last ``limit`` of them."""
+    if before is not None and not after:
+        rows = connection.execute(
+            "SELECT * FROM turns WHERE session_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?", (session_id, before, limit)
+        ).fetchall()
+        return rows[::-1]
+    return connection.execute(
+        "SELECT * FROM turns WHERE session_id = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+        (session_id, after, before if before is not None else 1 << 62, limit),
+    ).fetchall()
+
+
+def find_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
+    """A turn by ``SESSION:NUMBER`` (``last:3``, ``%3:-1`` counts from the end) or the beginning or end of its id."""
+    session, colon, number = handle.rpartition(":")
+    if colon:
+        session_id = find_session(connection, session or "last")["id"]
+        order, place = ("DESC", -int(number)) if number.startswith("-") else ("ASC", int(number or 1))
+        row = connection.execute(
+            f"SELECT * FROM turns WHERE session_id = ? ORDER BY seq {order} LIMIT 1 OFFSET ?", (session_id, max(place - 1, 0))
+        ).fetchone()
+        if row is None:
+            raise HandleError(f"no turn {handle!r}", f"See them with: procy show {session or 'last'}")
+        return row
+    rows = connection.execute(
+        "SELECT * FROM turns WHERE id LIKE ? OR id LIKE ? LIMIT 2", (f"{handle.upper()}%", f"%{handle.upper()}")
+    ).fetchall()
+    if len(rows) != 1:
+        raise HandleError(f"{'several turns' if rows else 'no turn'} {handle!r}", "Name it as SESSION:NUMBER, as in last:3")
+    return rows[0]
+
+
+def tool_calls(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
+    """The calls of each turn, in order."""
+    calls: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
+    places = ",".join("?" * len(turn_ids))
+    for row in connection.execute(f"SELECT * FROM tool_calls WHERE turn_id IN ({places}) ORDER BY turn_id, seq", tuple(turn_ids)):
+        calls[row["turn_id"]].append(row)
+    return calls
+
+
+def turn_files(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
+    files: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
+    places = ",".join("?" * len(turn_ids))
+    for row in connection.execute(f"SELECT * FROM turn_files WHERE turn_id IN ({places}) ORDER BY path", tuple(turn_ids)):
+        files[row["turn_id"]].append(row)
+    return files
+
+
+def history(connection: sqlite3.Connection, limit: int, session_id: str | None = None) -> list[sqlite3.Row]:
+    """The newest prompts, newest last."""
+    where, values = ("WHERE turns.session_id = ?", [session_id]) if session_id else ("", [])
+    rows = connection.execute(
+        "SELECT turns.*, sessions.agent, sessions.cwd FROM turns JOIN sessions ON sessions.id = turns.session_id "
+        f"{where} ORDER BY turns.started_at DESC LIMIT ?",
+        (*values, limit),
+    ).fetchall()
+    return rows[::-1]
+
+
+# -- search -------------------------------------------------------------------------------------------------------------
+
+FTS_WORD = re.compile(r'"[^"]*"\*?|\S+')
+
+
+def match_expression(query: str) -> str:
+    """What a person types as an FTS5 expression: words are all wanted, ``"…"`` is a phrase, ``word*`` a beginning."""
+    parts = []
+    for word in FTS_WORD.findall(query):
+        star = "*" if word.endswith("*") else ""
+        text = word.rstrip("*").strip('"').replace('"', '""')
+        if text:
+            parts.append(f'"{text}"{star}')
+    return " ".join(parts)
+
+
+def search(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
+    """Turns that hold all words, newest first, with ``snippet`` (matches between \\x01 and \\x02)."""
+    expression = match_expression(query)
+    if not expression:
+        return []
+    where = "AND turns.session_id = :session" if session_id else ""
+    return connection.execute(
+        "WITH found AS (SELECT rowid FROM turns_fts WHERE turns_fts MATCH :query ORDER BY rowid DESC LIMIT :wide) "
+        "SELECT turns.*, sessions.agent, "
+        "(SELECT snippet(turns_fts, -1, char(1), char(2), '…', 24) FROM turns_fts WHERE turns_fts MATCH :query "
+        "AND rowid = turns.n) AS snippet "
+        "FROM found JOIN turns ON turns.n = found.rowid JOIN sessions ON sessions.id = turns.session_id "
+        f"WHERE 1 {where} ORDER BY turns.n DESC LIMIT :limit",
+        {"query": expression, "session": session_id, "limit": limit, "wide": limit if not session_id else 1 << 30},
+    ).fetchall()
+
+
+def search_terminal(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
+    """Places in terminal text that hold all words: session_id, offset, snippet."""
+    expression = match_expression(query)
+    if not expression:
+        return []
+    where = "AND terminal_texts.session_id = :session" if session_id else ""
+    return connection.execute(
+        "SELECT terminal_texts.session_id, terminal_texts.offset, snippet(terminal_fts, 0, char(1), char(2), '…', 24) AS snippet "
+        "FROM terminal_fts JOIN terminal_texts ON terminal_texts.id = terminal_fts.rowid "
+        f"WHERE terminal_fts MATCH :query {where} ORDER BY terminal_fts.rowid DESC LIMIT :limit",
+        {"query": expression, "session": session_id, "limit": limit},
+    ).fetchall()
+
+
+# -- figures ------------------------------------------------------------------------------------------------------------
+
+
+def usage_since(connection: sqlite3.Connection, since: str) -> dict[str, Any]:
+    """Turns, tokens and dollars of turns that began at or after an ISO time."""
+    row = connection.execute(
+        "SELECT count(*) AS turns, coalesce(sum(input_tokens), 0) + coalesce(sum(cache_read_tokens), 0) "
+        "+ coalesce(sum(cache_write_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens, "
+        "sum(cost_usd) AS cost_usd FROM turns WHERE started_at >= ?",
+        (since,),
+    ).fetchone()
+    return dict(row)

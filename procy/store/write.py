@@ -1,0 +1,245 @@
+"""Rows in. Every function takes an open writer (``db.open_writer``) and belongs inside one ``transaction``.
+
+Values are plain or from ``procy.types``; what the user must not keep (keys, tokens) is masked here, at the one door
+through which derived text enters the database.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from procy import ids
+from procy.store import blobs
+from procy.store.db import iso
+from procy.types import ToolCall, Turn
+
+Mask = Callable[[str], str]
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; takes the write lock at once, so a wait happens here and not in the middle."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+# -- raw ----------------------------------------------------------------------------------------------------------------
+
+
+def put_session(connection: sqlite3.Connection, session_id: str, values: Mapping[str, Any]) -> None:
+    """Insert a session or change the given columns of it."""
+    columns = ["id", *values]
+    updates = ", ".join(f"{name} = excluded.{name}" for name in values)
+    connection.execute(
+        f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT (id) DO UPDATE SET {updates}",
+        (session_id, *values.values()),
+    )
+
+
+def change_session(connection: sqlite3.Connection, session_id: str, values: Mapping[str, Any]) -> None:
+    updates = ", ".join(f"{name} = ?" for name in values)
+    connection.execute(f"UPDATE sessions SET {updates} WHERE id = ?", (*values.values(), session_id))
+
+
+def add_block(connection: sqlite3.Connection, session_id: str, block: blobs.Block) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO terminal_blocks (session_id, start, end, started_ns, ended_ns, bytes, reads, columns, rows, screen) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (session_id, *block),
+    )
+
+
+def put_cursor(connection: sqlite3.Connection, session_id: str, segment: int, index: int, offset: int) -> None:
+    connection.execute("INSERT OR REPLACE INTO spool_cursors VALUES (?, ?, ?, ?)", (session_id, segment, index, offset))
+
+
+def drop_cursor(connection: sqlite3.Connection, session_id: str) -> None:
+    connection.execute("DELETE FROM spool_cursors WHERE session_id = ?", (session_id,))
+
+
+def add_pane_event(
+    connection: sqlite3.Connection,
+    session_id: str,
+    at_ns: int,
+    offset: int,
+    kind: str,
+    detail: Mapping[str, Any],
+    screen: bytes | None = None,
+) -> None:
+    """``kind``: attach, gap, resize, foreground, pause, resume, respawn, end."""
+    connection.execute(
+        "INSERT OR IGNORE INTO pane_events VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            ids.derived_id(at_ns, session_id, str(offset), kind),
+            session_id,
+            at_ns,
+            offset,
+            kind,
+            json.dumps(detail),
+            None if screen is None else blobs.pack(screen),
+        ),
+    )
+
+
+def add_hook_event(connection: sqlite3.Connection, session_id: str, at_ns: int, event: str, payload: str) -> None:
+    key = ids.derived_id(at_ns, session_id, event, payload)
+    connection.execute("INSERT OR IGNORE INTO hook_events VALUES (?, ?, ?, ?, ?)", (key, session_id, at_ns, event, payload))
+
+
+def put_transcript(
+    connection: sqlite3.Connection, agent: str, agent_session_id: str, path: str, session_id: str, parent_id: str | None
+) -> tuple[str, int]:
+    """Find or make the transcript's row; returns its id and the offset to read on from."""
+    key = ids.derived_id(0, agent, agent_session_id, path)
+    connection.execute(
+        "INSERT OR IGNORE INTO transcripts (id, agent, agent_session_id, path, session_id, parent_id) VALUES (?, ?, ?, ?, ?, ?)",
+        (key, agent, agent_session_id, path, session_id, parent_id),
+    )
+    row = connection.execute("SELECT next_offset FROM transcripts WHERE id = ?", (key,)).fetchone()
+    return key, row[0]
+
+
+def add_transcript_lines(
+    connection: sqlite3.Connection, transcript_id: str, lines: Sequence[tuple[int, bytes]], next_offset: int
+) -> None:
+    """``lines`` are (offset of the first byte, line without its newline)."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO transcript_lines VALUES (?, ?, ?)",
+        ((transcript_id, offset, text_or_bytes(line)) for offset, line in lines),
+    )
+    connection.execute("UPDATE transcripts SET next_offset = ? WHERE id = ?", (next_offset, transcript_id))
+
+
+def text_or_bytes(line: bytes) -> str | bytes:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line
+
+
+# -- derived ------------------------------------------------------------------------------------------------------------
+
+TURN_COLUMNS = (
+    "id", "session_id", "seq", "kind", "folded", "prompt", "response", "reasoning", "status", "error", "source",
+    "agent_session_id", "model", "started_at", "ended_at", "input_tokens", "output_tokens", "cache_read_tokens",
+    "cache_write_tokens", "reasoning_tokens", "cost_usd", "terminal_from", "terminal_to", "tool_count",
+)  # fmt: skip
+PUT_TURN = (
+    f"INSERT INTO turns ({', '.join(TURN_COLUMNS)}) VALUES ({', '.join('?' * len(TURN_COLUMNS))}) "
+    "ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in TURN_COLUMNS if name not in ("id", "session_id", "seq"))
+    + " RETURNING n"
+)
+
+
+def turn_id(session_id: str, turn: Turn) -> str:
+    """A turn of a conversation keeps its id in whichever session it is seen; one read off a screen belongs to it."""
+    return ids.derived_id(turn.started_ns, turn.agent_session_id or session_id, turn.key)
+
+
+def put_turns(
+    connection: sqlite3.Connection,
+    session_id: str,
+    turns: Iterable[Turn],
+    mask: Mask,
+    cost: Callable[[Turn], float | None],
+) -> None:
+    """Insert or renew turns with their tool calls, files and index entry. A turn that another session has stays there."""
+    for turn in turns:
+        key = turn_id(session_id, turn)
+        row = connection.execute("SELECT session_id, seq FROM turns WHERE id = ?", (key,)).fetchone()
+        if row and row[0] != session_id:
+            continue
+        seq = row[1] if row else next_seq(connection, session_id, turn.started_ns)
+        number = put_turn(connection, session_id, key, seq, turn, mask, cost(turn))
+        tools = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
+        connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
+        connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
+        connection.executemany(
+            "INSERT OR REPLACE INTO turn_files VALUES (?, ?, ?, ?)",
+            [(key, file.path, file.change, file.diff and mask(file.diff)) for file in turn.files],
+        )
+        connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))
+        connection.execute(
+            "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",
+            (number, mask(turn.prompt), mask(turn.response), "\n".join(tools)),
+        )
+
+
+def put_turn(
+    connection: sqlite3.Connection, session_id: str, key: str, seq: int, turn: Turn, mask: Mask, cost: float | None
+) -> int:
+    usage = turn.usage
+    values = (
+        key, session_id, seq, turn.kind, int(turn.folded), mask(turn.prompt), mask(turn.response), mask(turn.reasoning),
+        turn.status, turn.error and mask(turn.error), turn.source, turn.agent_session_id, turn.model,
+        iso(turn.started_ns), None if turn.ended_ns is None else iso(turn.ended_ns), usage.input, usage.output,
+        usage.cache_read, usage.cache_write, usage.reasoning, cost, turn.terminal_from, turn.terminal_to,
+        len(turn.tool_calls),
+    )  # fmt: skip
+    return int(connection.execute(PUT_TURN, values).fetchone()[0])
+
+
+def put_tool_call(connection: sqlite3.Connection, turn_key: str, seq: int, call: ToolCall, mask: Mask) -> str:
+    """Returns the masked input, for the full-text index."""
+    text = mask(call.input)
+    connection.execute(
+        "INSERT OR REPLACE INTO tool_calls (id, turn_id, seq, name, input, result, status, started_at, duration_ms, response_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            ids.derived_id((call.started_ns or 0), turn_key, call.key),
+            turn_key,
+            seq,
+            call.name,
+            text,
+            None if call.result is None else mask(call.result),
+            call.status,
+            None if call.started_ns is None else iso(call.started_ns),
+            call.duration_ms,
+            call.response_at,
+        ),
+    )
+    return text
+
+
+def next_seq(connection: sqlite3.Connection, session_id: str, started_ns: int) -> int:
+    """The number of a new turn: turns are numbered by time, so later ones make room for one that is learned late."""
+    seq, last = connection.execute(
+        "SELECT coalesce(max(seq), 0), (SELECT max(seq) FROM turns WHERE session_id = :session AND started_at > :started) "
+        "FROM turns WHERE session_id = :session",
+        {"session": session_id, "started": iso(started_ns)},
+    ).fetchone()
+    if last is None:
+        return int(seq) + 1
+    later = connection.execute(
+        "SELECT min(seq) FROM turns WHERE session_id = ? AND started_at > ?", (session_id, iso(started_ns))
+    ).fetchone()[0]
+    connection.execute("UPDATE turns SET seq = -seq - 1 WHERE session_id = ? AND seq >= ?", (session_id, later))
+    connection.execute("UPDATE turns SET seq = -seq WHERE session_id = ? AND seq < 0", (session_id,))
+    return int(later)
+
+
+def put_keyframe(connection: sqlite3.Connection, session_id: str, offset: int, columns: int, rows: int, screen: bytes) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?)", (session_id, offset, columns, rows, blobs.pack(screen))
+    )
+
+
+def add_terminal_text(connection: sqlite3.Connection, session_id: str, offset: int, text: str, mask: Mask) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO terminal_texts (session_id, offset, text) VALUES (?, ?, ?)", (session_id, offset, mask(text))
+    )
+
+
+def forget_derived(connection: sqlite3.Connection, session_id: str) -> None:
+    """Delete what ``procy rebuild`` makes again."""
+    for table in ("turns", "keyframes", "terminal_texts"):
+        connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))

@@ -1,0 +1,180 @@
+"""The vocabulary in code: what the parts hand to each other. Standard library only; times are ns since 1970."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+State = Literal["busy", "waiting", "idle", "error"]
+TurnStatus = Literal["open", "done", "interrupted", "error"]
+TurnKind = Literal["prompt", "command", "shell"]
+ToolStatus = Literal["ok", "error", "denied", "unknown"]
+Source = Literal["transcript", "stream", "wire", "screen"]
+
+
+class Read(NamedTuple):
+    """Terminal bytes that came in one go: ``data`` at stream ``offset``, seen in a window of columns × rows."""
+
+    time_ns: int
+    offset: int
+    columns: int
+    rows: int
+    data: bytes
+
+    @property
+    def end(self) -> int:
+        return self.offset + len(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A whole screen: the escape sequences that paint it on an empty terminal of that size."""
+
+    columns: int
+    rows: int
+    escapes: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens, as the agent or the wire reports them; ``None`` where it does not. ``input`` excludes what a cache gave."""
+
+    input: int | None = None
+    output: int | None = None
+    cache_read: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input=_sum(self.input, other.input),
+            output=_sum(self.output, other.output),
+            cache_read=_sum(self.cache_read, other.cache_read),
+            cache_write=_sum(self.cache_write, other.cache_write),
+            reasoning=_sum(self.reasoning, other.reasoning),
+        )
+
+
+def _sum(left: int | None, right: int | None) -> int | None:
+    return None if left is None and right is None else (left or 0) + (right or 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One use of a tool. ``response_at``: characters of the turn's response that came before it."""
+
+    key: str
+    name: str
+    input: str
+    result: str | None = None
+    status: ToolStatus = "unknown"
+    started_ns: int | None = None
+    duration_ms: int | None = None
+    response_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileChange:
+    """A file that a turn changed; ``diff`` in unified form where the agent tells it."""
+
+    path: str
+    change: Literal["added", "modified", "deleted"]
+    diff: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """From a prompt until the agent is ready again. ``key`` names it in its source: same source, same key, same id."""
+
+    key: str
+    kind: TurnKind = "prompt"
+    folded: bool = False
+    prompt: str
+    response: str = ""
+    reasoning: str = ""
+    status: TurnStatus = "open"
+    error: str | None = None
+    source: Source = "transcript"
+    agent_session_id: str | None = None
+    model: str | None = None
+    started_ns: int
+    ended_ns: int | None = None
+    usage: Usage = field(default_factory=Usage)
+    tool_calls: tuple[ToolCall, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    terminal_from: int | None = None
+    terminal_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one source says about the agent's state, and since when."""
+
+    state: State
+    reason: str
+    at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptFile:
+    """A file in which an agent keeps a conversation. ``parent`` is the key of the conversation that spawned it."""
+
+    path: str
+    agent_session_id: str
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A running program: enough to know it again after its pid was given to another."""
+
+    pid: int
+    started_ns: int
+    argv: tuple[str, ...]
+    cwd: str
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How to start an agent so that procy can follow it: argv and environment changes (None removes a variable)."""
+
+    argv: tuple[str, ...]
+    environment: tuple[tuple[str, str | None], ...] = ()
+    agent_session_id: str = ""
+
+
+class TranscriptReader(Protocol):
+    """Folds an agent's transcript lines into turns. Pure: no clock, no I/O; the same lines give the same turns."""
+
+    def feed(self, line: bytes) -> None:
+        """Take one whole line without its newline. A line that is not understood is skipped, never an error."""
+
+    def changed(self) -> Sequence[Turn]:
+        """The turns that changed since the last call, in order, each as it stands now."""
+
+    def evidence(self) -> Evidence | None:
+        """What the last lines say about the agent's state."""
+
+
+class Profile(Protocol):
+    """What procy knows about one agent. One file each in ``procy/agents``; see ``procy.hookspecs``."""
+
+    name: str
+    title: str
+    transcript: str  # module of ``procy.parse.transcripts`` that reads its transcript, or "" where it has none
+
+    def owns(self, argv: Sequence[str]) -> bool:
+        """Whether a process with these arguments is this agent."""
+
+    def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
+        """The command to start it with. ``hook`` is a command that spools JSON: from standard input, or, when more words
+        follow it, its last word, before it runs those words."""
+
+    def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
+        """The command that goes on with an earlier conversation."""
+
+    def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
+        """The transcript files that this very process writes, newest last."""
+
+    def live(self, process: Process) -> Evidence | None:
+        """The state the agent publishes about itself outside its transcript."""

@@ -1,0 +1,1 @@
+"""Real coding agents, installed, housed and driven for tests."""

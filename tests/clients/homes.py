@@ -1,0 +1,128 @@
+"""Throw-away homes: a client starts in one without onboarding or trust dialogs and talks to the model server only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KEY = "sk-scripted-model-server-key"
+CLOSED = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True)
+class Home:
+    """Everything needed to start a client, `command` in `work` with exactly `env`, and to tell what it does:
+    `transcripts` globs its own transcript files below `path`, `ready` is on the screen when it takes the first input,
+    `queue_key` queues a prompt while it works, `permission_question` is on the screen while it waits for permission,
+    `resume` are the arguments that go on with the last session."""
+
+    client: str
+    path: Path
+    work: Path
+    command: tuple[str, ...]
+    env: dict[str, str] = field(repr=False)
+    transcripts: str
+    ready: tuple[str, ...]
+    queue_key: str
+    permission_question: str
+    resume: tuple[str, ...]
+
+    def transcript_files(self) -> list[Path]:
+        """Oldest first."""
+        return sorted(self.path.glob(self.transcripts), key=lambda path: path.stat().st_mtime_ns)
+
+
+def claude_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, tools that change anything wait for the user's permission; otherwise all run.
+    With `inline`, the client draws below the shell's prompt; otherwise on the alternate screen, its default."""
+    home, work = _folders(root)
+    state = {
+        "hasCompletedOnboarding": True,
+        "lastOnboardingVersion": "9.9.9",
+        "theme": "dark",
+        "numStartups": 10,
+        "hasSeenAutoDefaultNudge": True,
+        "customApiKeyResponses": {"approved": [KEY[-20:]], "rejected": []},
+        "projects": {str(work): {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}},
+    }
+    (home / ".claude").mkdir()
+    (home / ".claude.json").write_text(json.dumps(state))
+    mode = "default" if ask else "bypassPermissions"
+    settings = {"permissions": {"defaultMode": mode}, "skipDangerousModePermissionPrompt": True}
+    settings |= {"tui": "default" if inline else "fullscreen"}
+    (home / ".claude" / "settings.json").write_text(json.dumps(settings))
+    env = _env(home) | {
+        "ANTHROPIC_BASE_URL": url,
+        "ANTHROPIC_API_KEY": KEY,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_ERROR_REPORTING": "1",
+        "ENABLE_TOOL_SEARCH": "false",
+        "IS_SANDBOX": "1",
+    }
+    return Home(
+        "claude", home, work, (str(executable),), env, ".claude/projects/*/*.jsonl",
+        ready=("❯", "for agents"), queue_key="Enter", permission_question="Do you want to proceed?",
+        resume=("--continue",),
+    )  # fmt: skip
+
+
+def codex_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, commands that want out of the sandbox wait for the user's permission; otherwise all run without a sandbox.
+    With `inline`, the client draws below the shell's prompt; otherwise on the alternate screen, its default."""
+    home, work = _folders(root)
+    approval, sandbox = ("on-request", "workspace-write") if ask else ("never", "danger-full-access")
+    (home / ".codex").mkdir()
+    config = _CODEX_CONFIG.format(url=url, work=work, approval=approval, sandbox=sandbox)
+    (home / ".codex" / "config.toml").write_text(config)
+    env = _env(home) | {"CODEX_HOME": str(home / ".codex"), "SCRIPTED_KEY": KEY}
+    command = (str(executable), "--no-daemon", *(["--no-alt-screen"] if inline else []))
+    return Home(
+        "codex", home, work, command, env, ".codex/sessions/**/rollout-*.jsonl",
+        ready=("›", "for agents"), queue_key="Tab", permission_question="Would you like to run the following command?",
+        resume=("resume", "--last"),
+    )  # fmt: skip
+
+
+HOMES: dict[str, Callable[..., Home]] = {"claude": claude_home, "codex": codex_home}
+
+_CODEX_CONFIG = """\
+model = "scripted"
+model_provider = "scripted"
+approval_policy = "{approval}"
+sandbox_mode = "{sandbox}"
+check_for_update_on_startup = false
+
+[model_providers.scripted]
+name = "scripted"
+base_url = "{url}/v1"
+wire_api = "responses"
+env_key = "SCRIPTED_KEY"
+request_max_retries = 1
+stream_max_retries = 1
+
+[analytics]
+enabled = false
+
+[projects."{work}"]
+trust_level = "trusted"
+"""
+
+
+def _folders(root: Path) -> tuple[Path, Path]:
+    home, work = root / "home", root / "work"
+    (home / "tmp").mkdir(parents=True)
+    work.mkdir()
+    return home, work
+
+
+def _env(home: Path) -> dict[str, str]:
+    """Nothing of the caller's environment but PATH, so that an agent that runs the tests is not mistaken for a parent.
+    What would go beyond this machine ends at a closed port."""
+    silence = {"HTTP_PROXY": CLOSED, "HTTPS_PROXY": CLOSED, "NO_PROXY": "127.0.0.1,localhost"}
+    plain = {"HOME": str(home), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "SHELL": "/bin/sh", "TMPDIR": str(home / "tmp")}
+    return plain | silence

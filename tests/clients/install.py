@@ -1,0 +1,133 @@
+"""Install the pinned real clients with npm into a cache outside the clone.
+
+    python -m tests.clients.install [claude|codex ...]
+
+prints one line per step on stderr and the executable's path on stdout. The cache is `$PROCY_CLIENTS_CACHE`, else
+`procy-clients` in `$XDG_CACHE_HOME` or `~/.cache`; each client has its own folder `<name>-<version>` there, complete
+when its `ready` file exists. npm asks whatever registry the user configured.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class ClientUnavailable(Exception):
+    """The client cannot be had here: no npm, no build for this platform, or the registry refused. Tests skip aloud."""
+
+
+@dataclass(frozen=True)
+class Client:
+    """A pinned npm client. `binary` is the glob of its native executable below `node_modules`; `{slug}` is `platform_slug()`."""
+
+    name: str
+    package: str
+    version: str
+    binary: str
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}-{self.version}"
+
+
+CLAUDE = Client("claude", "@anthropic-ai/claude-code", "2.1.329", "@anthropic-ai/claude-code-{slug}/claude")
+CODEX = Client("codex", "@openai/codex", "0.169.0", "@openai/codex-{slug}/vendor/*/bin/codex")
+CLIENTS = {client.name: client for client in (CLAUDE, CODEX)}
+
+
+def cache_dir() -> Path:
+    if chosen := os.environ.get("PROCY_CLIENTS_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "procy-clients"
+
+
+def platform_slug() -> str:
+    """npm's name of this platform, e.g. `linux-x64`, `darwin-arm64`. Raises ClientUnavailable."""
+    machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}.get(platform.machine().lower())
+    system = {"linux": "linux", "darwin": "darwin"}.get(sys.platform)
+    if not machine or not system:
+        raise ClientUnavailable(f"no client build for {sys.platform} on {platform.machine()}")
+    return f"{system}-{machine}"
+
+
+def install(client: Client) -> Path:
+    """The path of the client's native executable; installs it on the first call. Raises ClientUnavailable."""
+    target = cache_dir() / client.label
+    if not (target / "ready").exists():
+        _npm_install(client, target)
+    executable = find_binary(client, target)
+    _check_version(client, executable)
+    return executable
+
+
+def find_binary(client: Client, target: Path) -> Path:
+    """The platform package holds the program itself; the main package's install script, which npm 11 blocks, only copies it."""
+    pattern = client.binary.format(slug=platform_slug())
+    found = sorted((target / "node_modules").glob(pattern))
+    if not found:
+        raise ClientUnavailable(f"{client.label}: no executable at node_modules/{pattern}; remove {target} and try again")
+    return found[0]
+
+
+def _npm_install(client: Client, target: Path) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise ClientUnavailable(f"{client.label}: npm is not on PATH")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{client.label}-", dir=target.parent))
+    try:
+        _say(f"installing {client.package}@{client.version} into {target}")
+        quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", "--loglevel=error"]
+        command = [npm, "install", "--prefix", str(staging), *quiet, f"{client.package}@{client.version}"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+        if done.returncode:
+            raise ClientUnavailable(f"{client.label}: npm refused: {_reason(done.stderr)}")
+        find_binary(client, staging)
+        (staging / "ready").write_text(client.version + "\n")
+        shutil.rmtree(target, ignore_errors=True)
+        staging.rename(target)
+    except subprocess.TimeoutExpired as error:
+        raise ClientUnavailable(f"{client.label}: npm took longer than {error.timeout:.0f} s") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _reason(stderr: str) -> str:
+    """npm's own words without the host it asked."""
+    lines = [line for line in stderr.splitlines() if line.startswith(("npm error", "npm ERR!")) and "://" not in line]
+    return " | ".join(line.split(" ", 2)[-1] for line in lines[:3]) or "no reason given"
+
+
+def _check_version(client: Client, executable: Path) -> None:
+    done = subprocess.run([str(executable), "--version"], capture_output=True, text=True, timeout=60, check=False)
+    if client.version not in done.stdout:
+        raise ClientUnavailable(f"{client.label}: {executable} says {done.stdout.strip() or done.stderr.strip()!r}")
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def main(names: list[str]) -> int:
+    status = 0
+    for name in names or list(CLIENTS):
+        try:
+            print(install(CLIENTS[name]))
+        except KeyError:
+            _say(f"unknown client {name!r}: choose from {', '.join(CLIENTS)}")
+            return 2
+        except ClientUnavailable as error:
+            _say(f"unavailable: {error}")
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
