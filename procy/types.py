@@ -83,7 +83,11 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """From a prompt until the agent is ready again. ``key`` names it in its source: same source, same key, same id."""
+    """From a prompt until the agent is ready again.
+
+    ``key`` names it: among all conversations of its agent, so that a copy in a forked conversation is the same turn; among
+    the turns of its session where the source is the screen.
+    """
 
     key: str
     kind: TurnKind = "prompt"
@@ -152,8 +156,22 @@ class TranscriptReader(Protocol):
     def changed(self) -> Sequence[Turn]:
         """The turns that changed since the last call, in order, each as it stands now."""
 
+    def wanted(self) -> Sequence[str]:
+        """Files that the lines so far refer to and that were not given yet."""
+
+    def give(self, path: str, content: bytes) -> None:
+        """The content of a wanted file."""
+
     def evidence(self) -> Evidence | None:
         """What the last lines say about the agent's state."""
+
+    @property
+    def title(self) -> str | None:
+        """The conversation's name, where it has one."""
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What the whole conversation has cost, where the agent states it."""
 
 
 class Profile(Protocol):

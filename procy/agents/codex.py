@@ -37,10 +37,10 @@ class Codex:
         return is_program(argv, ("codex",), ("@openai/codex",)) and "app-server" not in argv
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
-        """Without the shared server, and with a notify program of ours that runs the user's own after it."""
+        """With a notify program of ours that runs the user's own after it. A ``-c`` also keeps it off the shared server."""
         words, theirs = take_notify(argv)
-        if not any(word in NOT_INTERACTIVE for word in words[1:2]):
-            words[1:1] = ["-c", "features.daemon_auto_start=false"]
+        if words[1:2] and words[1] in NOT_INTERACTIVE:
+            return Launch(argv=tuple(argv))
         words[1:1] = ["-c", f"notify={json.dumps([*hook, *theirs], ensure_ascii=False)}"]
         return Launch(argv=tuple(words))
 

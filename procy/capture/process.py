@@ -22,6 +22,17 @@ def describe(pid: int) -> Process | None:
         return None
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process with that pid exists; the cheapest question there is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def is_same(process: Process) -> bool:
     """Whether that very process still runs (a pid may have been given to another)."""
     now = describe(process.pid)

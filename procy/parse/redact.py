@@ -6,6 +6,8 @@ A form is only searched for where one of its hints occurs, which keeps ordinary 
 """
 
 import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 
@@ -53,3 +55,76 @@ def mask(text: str) -> str:
         if any(hint in text for hint in hints):
             text = pattern.sub(lambda match, name=name: f"{match.groupdict().get('kept', '')}[redacted:{name}]", text)
     return text
+
+
+# -- terminal streams ---------------------------------------------------------------------------------------------------
+
+INVISIBLE = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[PX^_][^\x1b]*\x1b\\|\x1b[ -/]*[0-~]|[\x00-\x08\x0b-\x1f\x7f]"
+)
+WINDOW = 1 << 16
+OVERLAP = 1 << 12  # characters in which a secret may go on into the next window
+
+
+def star(pieces: Iterable[str]) -> Iterator[str]:
+    """The same pieces of a terminal stream, as many and as long, with every secret's characters starred.
+
+    A secret is found across pieces and through escape sequences: what was typed key by key is one word here.
+    """
+    waiting: list[str] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= WINDOW:
+            waiting = starred(waiting)
+            while waiting and size - len(waiting[0]) >= OVERLAP:
+                size -= len(waiting[0])
+                yield waiting.pop(0)
+    yield from starred(waiting)
+
+
+def starred(pieces: list[str]) -> list[str]:
+    """Star what is seen in these pieces together."""
+    whole = "".join(pieces)
+    plain, places = visible(whole)
+    spans = sorted(secret_spans(plain))
+    if not spans:
+        return pieces
+    characters = list(whole)
+    for start, end in spans:
+        for place in range(start, end):
+            characters[raw_place(places, place)] = "*"
+    position = 0
+    result = []
+    for piece in pieces:
+        result.append("".join(characters[position : position + len(piece)]))
+        position += len(piece)
+    return result
+
+
+def visible(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text without escape sequences, and where its runs stood: (place in the result, place in the text)."""
+    parts, places, place, last = [], [], 0, 0
+    for match in INVISIBLE.finditer(text):
+        if match.start() > last:
+            places.append((place, last))
+            parts.append(text[last : match.start()])
+            place += match.start() - last
+        last = match.end()
+    places.append((place, last))
+    parts.append(text[last:])
+    return "".join(parts), places
+
+
+def raw_place(places: list[tuple[int, int]], place: int) -> int:
+    start, raw = places[bisect_right(places, (place, 1 << 62)) - 1]
+    return raw + place - start
+
+
+def secret_spans(text: str) -> Iterator[tuple[int, int]]:
+    for _, hints, pattern in FORMS:
+        if any(hint in text for hint in hints):
+            for match in pattern.finditer(text):
+                kept = match.groupdict().get("kept") or ""
+                yield match.start() + len(kept), match.end()

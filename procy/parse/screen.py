@@ -8,17 +8,17 @@ its number while output scrolls, until old rows are dropped; an ``Anchor`` follo
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Any
 
 from pyghostty import Terminal
 from pyghostty._ffi import check, ffi, lib
 from pyghostty.core import init_sized, read_buf, union_fn
 
+from procy.parse.width import display_width
+
 SCROLLBACK_LINES = 20_000
 SCROLLBACK_BYTES = 256 << 20  # the library's own default is far smaller and silent
 HOME = b"\x1b[H"
-JOINERS = "\u200d\ufe0e\ufe0f"
 ALTERNATE_ON = re.compile(rb"\x1b\[\?(?:1049|1047|47)h")
 
 _track = union_fn(
@@ -179,15 +179,11 @@ class Screen:
         return value[0]
 
 
-def display_width(text: str) -> int:
-    """Columns that a text takes: none for combining marks and what joins emoji, two for wide characters."""
-    return sum(0 if unicodedata.combining(one) or one in JOINERS else 1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
-
-
 class Anchor:
     """Follows one row. ``row`` is its absolute number now, or None when the row was erased or dropped."""
 
     def __init__(self, screen: Screen, row: int) -> None:
+        self._screen = screen  # the terminal must outlive what points into it
         point = ffi.new("GhosttyPointS*")
         point.tag = lib.GHOSTTY_POINT_TAG_SCREEN
         point.value.x, point.value.y = 0, row

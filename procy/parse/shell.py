@@ -131,13 +131,11 @@ class ShellReader:
         """The command's output ends before absolute row ``end``, or with ``last`` in it."""
         draft, output = self.draft, self.output
         self.draft = self.output = None
-        if draft is None or output is None:
+        if draft is None:
             return
         error = draft.error
-        draft.texts = [text] if (text := output.text(screen, end, last)) else []
-        if not draft.texts and draft.prompt.endswith("^C"):
-            self.touched.pop(draft.key, None)
-            return
+        text = output.text(screen, end, last) if output else ""
+        draft.texts = [text] if text else []
         draft.end("done", at_ns, error)
         draft.terminal_to = offset
         self.touched[draft.key] = draft
@@ -151,6 +149,11 @@ class ShellReader:
         self.draft = self.output = self.silent = self.prompt_row = None
         self.waiting = False
 
+    def hide(self) -> None:
+        """What the command shows from now on is not its output: a program with a life of its own has the terminal."""
+        self.output = None
+        self.waiting = False
+
     def command_runs(self, screen: Screen, at_ns: int, offset: int) -> None:
         if not self.waiting or self.prompt_row is None:
             return
@@ -162,7 +165,7 @@ class ShellReader:
             self.draft = self.silent
             self.draft.prompt = f"{self.draft.prompt}\n{command}".rstrip()
             self.draft.reopen()
-        elif command := command.strip():
+        elif (command := command.strip()) and not command.endswith("^C"):
             self.draft = Draft(
                 key=f"screen:{offset}", prompt=command, started_ns=at_ns, agent_session_id=None, source="screen",
                 terminal_from=offset,

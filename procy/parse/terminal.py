@@ -7,14 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from procy.parse.dialogue import DialogueReader
 from procy.parse.screen import Screen
 from procy.parse.shell import ShellReader
 from procy.parse.signals import Signal, Splitter
+from procy.parse.texts import TextHarvest
 from procy.types import Evidence, Picture, Read, State, Turn
 
 REST_NS = 120_000_000  # a program that has printed nothing for so long has finished what it was printing
+IDLE_NS = 1_000_000_000  # and for so long, without a sign of work: it waits
+LOOK_NS = 60_000_000  # how often a full-screen program is looked at while it draws
 PIECE = 16 << 10  # fed at once: never more rows than the emulator keeps
 STATUS: dict[str, State] = {"idle": "idle", "done": "idle", "working": "busy", "blocked": "waiting", "error": "error"}
+BUSY_MARKS = ("esc to interrupt", "ctrl+c to interrupt", "esc to cancel", "press esc to stop", "ctrl-c to cancel")
+SCREENS = ("vi", "vim", "nvim", "nano", "emacs", "less", "more", "man", "top", "htop", "tmux", "git", "fzf", "ssh")
 
 
 class TerminalReader:
@@ -23,29 +29,48 @@ class TerminalReader:
     def __init__(self, picture: Picture) -> None:
         self.last_ns = 0
         self.offset = 0
-        self.rested = True
-        self.shell_waits: bool | None = None  # whether the pane's own program has the terminal
+        self.looked_ns = 0
+        self.rested = 0  # 0: since the last read nothing, 1: at rest, 2: idle
+        self.shell_waits: bool | None = None  # whether the pane's own program has the terminal, where that is known
+        self.program = ""
         self.reads_turns = True
+        self.has_box = False  # a program with a prompt box has the terminal
         self.status: Evidence | None = None
         self.shell = ShellReader()
+        self.dialogue = DialogueReader()
+        self.texts = TextHarvest()
+        self.passed = 0  # bytes since the texts were harvested last
+        self.touched: list[Turn] = []
         self.reset(picture, 0)
 
     def reset(self, picture: Picture, at_ns: int) -> None:
         """Go on from a whole screen: at the beginning and after a gap. What was under way then is cut short."""
         self.shell.interrupt(at_ns)
+        self.end_dialogue(at_ns)
         self.screen = Screen(picture.columns, picture.rows)
         self.screen.feed(picture.escapes)
         self.splitter = Splitter()
-        self.rested = False
+        self.texts.look(self.screen, self.offset)
+        self.rested = 0
 
-    def foreground(self, shell_waits: bool | None, reads_turns: bool) -> None:
+    def foreground(self, shell_waits: bool | None, reads_turns: bool, program: str = "") -> None:
         """Another program has the terminal: the pane's own (``shell_waits``), or one whose turns another source tells."""
-        self.shell_waits, self.reads_turns = shell_waits, reads_turns
+        self.shell_waits, self.reads_turns, self.program = shell_waits, reads_turns, program
         self.status = None
+        self.end_dialogue(self.last_ns)
+        if not reads_turns:
+            self.shell.hide()
+
+    def end_dialogue(self, at_ns: int) -> None:
+        self.dialogue.interrupt(at_ns)
+        self.touched += self.dialogue.changed()
+        self.dialogue = DialogueReader()
+        self.has_box = False
+
+    # -- the stream ---------------------------------------------------------------------------------------------------
 
     def feed(self, read: Read) -> None:
-        if read.time_ns - self.last_ns >= REST_NS:
-            self.rest(self.last_ns + REST_NS)
+        self.rest(read.time_ns)
         self.screen.resize(read.columns, read.rows)
         offset = read.offset - len(self.splitter.held)
         for piece, signal in self.splitter.feed(read.data):
@@ -54,19 +79,38 @@ class TerminalReader:
                 part, piece = piece[: newline or PIECE], piece[newline or PIECE :]
                 self.screen.feed(part)
                 offset += len(part)
+                self.passed += len(part)
+                if self.passed > PIECE:
+                    self.texts.passing(self.screen, offset)
+                    self.passed = 0
                 if self.reads_turns:
                     self.shell.read(self.screen, read.time_ns, offset)
             if signal:
                 self.on_signal(signal, read.time_ns, offset)
-        self.last_ns, self.offset, self.rested = read.time_ns, read.end, False
+        self.last_ns, self.offset, self.rested = read.time_ns, read.end, 0
 
     def rest(self, now_ns: int) -> None:
-        """Nothing has come since the last read; look at the screen once."""
-        if self.rested or now_ns - self.last_ns < REST_NS:
+        """It is now, and nothing has come since the last read; look at the screen when that is long enough."""
+        quiet_ns = now_ns - self.last_ns
+        if self.rested < 1 and quiet_ns >= REST_NS:
+            self.rested = 1
+            self.screen.feed(self.splitter.rest())
+            self.look(idle=False)
+        if self.rested < 2 and quiet_ns >= IDLE_NS:
+            self.rested = 2
+            if self.has_box and not self.works():
+                self.look(idle=True)
+
+    def look(self, idle: bool) -> None:
+        self.texts.look(self.screen, self.offset)
+        if not self.reads_turns:
             return
-        self.rested = True
-        self.screen.feed(self.splitter.rest())
-        if self.reads_turns:
+        if not self.has_box and self.shows_box():
+            self.has_box = True
+            self.shell.hide()
+        if self.has_box:
+            self.dialogue.rest(self.screen, self.last_ns, self.offset, idle)
+        else:
             self.shell.rest(self.screen, self.last_ns, self.offset, self.shell_waits)
 
     def on_signal(self, signal: Signal, at_ns: int, offset: int) -> None:
@@ -76,11 +120,29 @@ class TerminalReader:
             return
         elif signal.name == "133":
             self.shell.mark(self.screen, signal.value, at_ns, offset)
-        elif signal.name == "2004":
+        elif signal.name == "2004" and not self.has_box:
             self.shell.line_editor(self.screen, signal.value == "h", at_ns, offset)
+        elif signal == ("2026", "l") and self.has_box and at_ns - self.looked_ns > LOOK_NS:
+            self.looked_ns = at_ns
+            self.dialogue.rest(self.screen, at_ns, offset, idle=False)
+
+    # -- what the screen says -----------------------------------------------------------------------------------------
+
+    def shows_box(self) -> bool:
+        """Whether a program waits in a box of its own: it reads lines, and something stands below the cursor."""
+        if self.shell_waits or not self.screen.mode(2004) or self.program in SCREENS:
+            return False
+        below = self.screen.lines()[self.screen.cursor[1] + 1 :]
+        return self.screen.alternate or any(line.strip() for line in below)
+
+    def works(self) -> bool:
+        """Whether the screen says that the program can be interrupted."""
+        return any(mark in line.lower() for line in self.screen.lines()[-14:] for mark in BUSY_MARKS)
 
     def changed(self) -> Sequence[Turn]:
-        return self.shell.changed()
+        turns = [*self.touched, *self.shell.changed(), *self.dialogue.changed()]
+        self.touched = []
+        return turns
 
 
 def read_status(value: str, at_ns: int) -> Evidence | None:

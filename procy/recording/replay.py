@@ -48,7 +48,8 @@ def tell(reader: TerminalReader, event: PaneEvent) -> None:
     if event.picture:
         reader.reset(event.picture, event.at_ns)
     if event.kind == "foreground":
-        reader.foreground(event.detail.get("shell_waits"), bool(event.detail.get("reads_turns", True)))
+        detail = event.detail
+        reader.foreground(detail.get("shell_waits"), bool(detail.get("reads_turns", True)), str(detail.get("program", "")))
 
 
 def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[PaneEvent]:

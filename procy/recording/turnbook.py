@@ -24,18 +24,17 @@ class TurnBook:
     def __init__(self, timeline: Timeline) -> None:
         self.timeline = timeline
         self.starts: list[int] = []
-        self.known: set[tuple[str | None, str]] = set()
-        self.open: dict[tuple[str | None, str], Turn] = {}  # not settled
-        self.changed: set[tuple[str | None, str]] = set()
+        self.known: set[str] = set()
+        self.open: dict[str, Turn] = {}  # not settled
+        self.changed: set[str] = set()
 
     def put(self, turns: Iterable[Turn]) -> None:
         for turn in turns:
-            key = (turn.agent_session_id, turn.key)
-            if key not in self.known:
-                self.known.add(key)
+            if turn.key not in self.known:
+                self.known.add(turn.key)
                 insort(self.starts, turn.started_ns)
-            self.open[key] = turn
-            self.changed.add(key)
+            self.open[turn.key] = turn
+            self.changed.add(turn.key)
 
     def take(self, now_ns: int) -> list[Entry]:
         """What is to be written now. A turn that has just ended comes again when the terminal has caught up."""
@@ -48,6 +47,13 @@ class TurnBook:
                 del self.open[key]
         self.changed.clear()
         return sorted(entries, key=lambda entry: entry.turn.started_ns)
+
+    def idle_since(self, at_ns: int) -> None:
+        """The agent waits for a prompt since then: a turn without an end was interrupted, whatever its source does not say."""
+        for key, turn in self.open.items():
+            if turn.ended_ns is None and turn.started_ns <= at_ns:
+                self.open[key] = replace(turn, status="interrupted", ended_ns=at_ns)
+                self.changed.add(key)
 
     def close(self, at_ns: int) -> list[Turn]:
         """The session is over: what is not settled, a turn without an end being cut short."""

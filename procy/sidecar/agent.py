@@ -1,16 +1,16 @@
 """Which agent runs in a pane, and the conversations it keeps."""
 
 import sqlite3
-from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
+from pathlib import Path
 
 from procy.capture import process as processes
 from procy.capture.transcript import read_lines
 from procy.plugins import profile_of
 from procy.sidecar.outbox import Outbox
+from procy.recording.conversations import new_reader, replay_conversation
 from procy.store import write
-from procy.types import Process, Profile, TranscriptFile, TranscriptReader, Turn
+from procy.types import Process, Profile, TranscriptFile, Turn
 
 LOOK_NS = 300_000_000
 
@@ -59,13 +59,12 @@ class Conversation:
     def __init__(self, connection: sqlite3.Connection, profile: Profile, file: TranscriptFile, session_id: str) -> None:
         self.file = file
         self.session_id = session_id
-        self.reader = new_reader(profile.transcript, file)
+        self.reader = new_reader(profile.transcript, file.agent_session_id)
         with write.transaction(connection):
             self.id, self.offset = write.put_transcript(
-                connection, profile.name, file.agent_session_id, file.path, session_id, None
+                connection, profile.name, file.agent_session_id, file.path, session_id
             )
-        for line in stored_lines(connection, self.id):
-            self.reader.feed(line)
+        replay_conversation(connection, self.id, self.reader)
 
     def unsettled(self) -> list[Turn]:
         """Of the turns that the database has already: those about which something may still change."""
@@ -81,17 +80,16 @@ class Conversation:
         self.offset = next_offset
         fields = {"transcript_id": self.id, "lines": lines, "next_offset": next_offset}
         outbox.put(partial(write.add_transcript_lines, **fields))
+        for path in self.reader.wanted():
+            content = read_file(path)
+            self.reader.give(path, content)
+            outbox.put(partial(write.add_transcript_file, transcript_id=self.id, path=path, content=content))
         return True
 
 
-def new_reader(name: str, file: TranscriptFile) -> TranscriptReader:
-    """The reader in the module of ``procy.parse.transcripts`` with that name."""
-    module = import_module(f"procy.parse.transcripts.{name}")
-    reader: TranscriptReader = module.Reader(file.agent_session_id)
-    return reader
-
-
-def stored_lines(connection: sqlite3.Connection, transcript_id: str) -> Iterator[bytes]:
-    rows = connection.execute("SELECT line FROM transcript_lines WHERE transcript_id = ? ORDER BY offset", (transcript_id,))
-    for (line,) in rows:
-        yield line.encode() if isinstance(line, str) else line
+def read_file(path: str) -> bytes:
+    """A file that a transcript refers to; a note in its place when it is gone."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        return f"[{path}: {error.strerror}]".encode()

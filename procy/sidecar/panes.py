@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from procy.capture import attach
-from procy.capture.process import describe, pipe_tools
+from procy.capture.process import is_alive, pipe_tools
 from procy.capture.spool import Meta
 from procy.capture.tmux import Pane, Tmux
 from procy.errors import TmuxError
@@ -38,6 +38,11 @@ class PaneWatch:
         self.looked_ns = 0
 
     def look(self, followers: Iterable[Follower], now_ns: int) -> None:
+        followers = list(followers)
+        for follower in followers:
+            meta = follower.meta
+            if meta.ends_with_agent and not follower.ending and not is_alive(meta.agent_pid):
+                self.let_go(follower, now_ns)
         if now_ns - self.looked_ns < LOOK_NS:
             return
         self.looked_ns = now_ns
@@ -71,8 +76,6 @@ class PaneWatch:
             follower.end("the pane was closed", now_ns)
         elif pane.dead:
             follower.end("the program ended", now_ns)
-        elif meta.ends_with_agent and meta.agent_pid and describe(meta.agent_pid) is None:
-            self.let_go(follower, now_ns)
         else:
             if pane.pid != meta.pane_pid:
                 self.respawned(follower, pane, now_ns)
@@ -81,7 +84,7 @@ class PaneWatch:
     def let_go(self, follower: Follower, now_ns: int) -> None:
         """The agent that was to be recorded has ended, its pane goes on without us."""
         try:
-            attach.detach(follower.spool, follower.meta, patience_s=0.5)
+            attach.detach(follower.spool, follower.meta, patience_s=0.3)
         except TmuxError as error:
             log.warning("%s", error)
         follower.end("the agent ended", now_ns)

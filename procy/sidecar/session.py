@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -61,7 +62,8 @@ class Follower:
         self.finished = False
         self.register()
         self.later = replay(connection, self.id, self.reader)
-        self.reader.changed()  # those are in the database
+        self.reader.changed()  # those are in the database, as these are:
+        self.reader.texts.take()
 
     def register(self) -> None:
         """Make the session's row, or say that it goes on."""
@@ -92,6 +94,7 @@ class Follower:
             self.read_conversations(now_ns)
         self.read_hooks()
         self.write_turns(now_ns)
+        self.write_texts()
         self.write_state(now_ns)
         if self.ending and now_ns - max(self.ending_ns, self.last_ns) > LAST_WORDS_NS:
             self.finish(now_ns)
@@ -173,11 +176,13 @@ class Follower:
         """Notice another program in the pane, and ask the agent for its conversations."""
         if self.agent.look(self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process
+            shell_waits = process is not None and process.pid == self.meta.pane_pid
             detail = {
                 "command": " ".join(process.argv)[:500] if process else "",
+                "program": os.path.basename(process.argv[0]) if process and process.argv else "",
                 "agent": profile.name if profile else "",
-                "shell_waits": process is not None and process.pid == self.meta.pane_pid,
-                "reads_turns": not (profile and profile.transcript),
+                "shell_waits": shell_waits,
+                "reads_turns": not (profile and profile.transcript) and not (shell_waits and self.meta.ends_with_agent),
             }
             self.add_event("foreground", now_ns, detail)
             self.state.reset()
@@ -236,12 +241,20 @@ class Follower:
 
     def write_turns(self, now_ns: int) -> None:
         self.books[self.id].put(self.reader.changed())
+        idle = self.state.now
+        if self.agent_tells() and idle.state == "idle" and now_ns - idle.at_ns > LAST_WORDS_NS:
+            self.books[self.id].idle_since(idle.at_ns)
         for session_id, book in self.books.items():
             for entry in book.take(now_ns):
                 self.put_turn(session_id, entry.turn)
                 if session_id == self.id:
                     for offset in (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None):
                         self.put_keyframe(offset)
+
+    def write_texts(self) -> None:
+        for one in self.reader.texts.take():
+            fields = {"offset": one.offset, "text": one.text, "mask": mask}
+            self.outbox.put(partial(write.add_terminal_text, session_id=self.id, **fields))
 
     def put_turn(self, session_id: str, turn: Turn) -> None:
         self.outbox.put(partial(write.put_turns, session_id=session_id, turns=[turn], mask=mask, cost=self.cost))
@@ -251,8 +264,7 @@ class Follower:
             return
         self.keyframes.add(offset)
         if picture := self.terminal.picture_at(offset):
-            fields = {"offset": offset, "columns": picture.columns, "rows": picture.rows, "screen": picture.escapes}
-            self.outbox.put(partial(write.put_keyframe, session_id=self.id, **fields))
+            self.outbox.put(partial(write.put_keyframe, session_id=self.id, offset=offset, picture=picture))
 
     def cost(self, turn: Turn) -> float | None:
         return self.settings.cost(turn.model, turn.usage)
@@ -267,6 +279,12 @@ class Follower:
             values = {"state": now.state, "state_reason": mask(now.reason), "state_at": iso(now.at_ns)}
             self.outbox.put(partial(write.change_session, session_id=self.id, values=values))
             self.show(self.meta, now)
+            if self.agent_tells():
+                self.add_event("state", now.at_ns, {"state": now.state, "reason": mask(now.reason)})
+
+    def agent_tells(self) -> bool:
+        """Whether an agent with a transcript has the pane."""
+        return bool(self.agent.profile and self.agent.profile.transcript)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -278,6 +296,8 @@ class Follower:
     def finish(self, now_ns: int) -> None:
         self.salvage()
         self.cut_blocks(everything=True)
+        self.reader.texts.end(self.terminal.offset)
+        self.write_texts()
         for session_id, book in self.books.items():
             for turn in book.close(self.last_ns or now_ns):
                 self.put_turn(session_id, turn)

@@ -13,7 +13,7 @@ from typing import Any
 from procy import ids
 from procy.store import blobs
 from procy.store.db import iso
-from procy.types import ToolCall, Turn
+from procy.types import Picture, ToolCall, Turn
 
 Mask = Callable[[str], str]
 
@@ -95,13 +95,13 @@ def add_hook_event(connection: sqlite3.Connection, session_id: str, at_ns: int, 
 
 
 def put_transcript(
-    connection: sqlite3.Connection, agent: str, agent_session_id: str, path: str, session_id: str, parent_id: str | None
+    connection: sqlite3.Connection, agent: str, agent_session_id: str, path: str, session_id: str
 ) -> tuple[str, int]:
     """Find or make the transcript's row; returns its id and the offset to read on from."""
     key = ids.derived_id(0, agent, agent_session_id, path)
     connection.execute(
-        "INSERT OR IGNORE INTO transcripts (id, agent, agent_session_id, path, session_id, parent_id) VALUES (?, ?, ?, ?, ?, ?)",
-        (key, agent, agent_session_id, path, session_id, parent_id),
+        "INSERT OR IGNORE INTO transcripts (id, agent, agent_session_id, path, session_id) VALUES (?, ?, ?, ?, ?)",
+        (key, agent, agent_session_id, path, session_id),
     )
     row = connection.execute("SELECT next_offset FROM transcripts WHERE id = ?", (key,)).fetchone()
     return key, row[0]
@@ -116,6 +116,12 @@ def add_transcript_lines(
         ((transcript_id, offset, text_or_bytes(line)) for offset, line in lines),
     )
     connection.execute("UPDATE transcripts SET next_offset = ? WHERE id = ?", (next_offset, transcript_id))
+
+
+def add_transcript_file(connection: sqlite3.Connection, transcript_id: str, path: str, content: bytes) -> None:
+    connection.execute(
+        "INSERT OR IGNORE INTO transcript_files VALUES (?, ?, ?)", (transcript_id, path, blobs.pack(content))
+    )
 
 
 def text_or_bytes(line: bytes) -> str | bytes:
@@ -141,8 +147,8 @@ PUT_TURN = (
 
 
 def turn_id(session_id: str, turn: Turn) -> str:
-    """A turn of a conversation keeps its id in whichever session it is seen; one read off a screen belongs to it."""
-    return ids.derived_id(turn.started_ns, turn.agent_session_id or session_id, turn.key)
+    """A turn of a conversation keeps its id in whichever session it is seen; one read off a screen belongs to its session."""
+    return ids.derived_id(turn.started_ns, session_id if turn.source == "screen" else "", turn.key)
 
 
 def put_turns(
@@ -227,9 +233,10 @@ def next_seq(connection: sqlite3.Connection, session_id: str, started_ns: int) -
     return int(later)
 
 
-def put_keyframe(connection: sqlite3.Connection, session_id: str, offset: int, columns: int, rows: int, screen: bytes) -> None:
+def put_keyframe(connection: sqlite3.Connection, session_id: str, offset: int, picture: Picture) -> None:
     connection.execute(
-        "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?)", (session_id, offset, columns, rows, blobs.pack(screen))
+        "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?)",
+        (session_id, offset, picture.columns, picture.rows, blobs.pack(picture.escapes)),
     )
 
 

@@ -1,6 +1,6 @@
 """Claude Code's transcript: ``~/.claude/projects/<folder>/<session>.jsonl``, one JSON object a line.
 
-Seen in versions 2.1.197 to 2.1.329. What a line means here:
+Seen in version 2.1.329 (and, older, 2.1.197). What a line means here:
 
 - ``user`` with text: a prompt, unless its ``origin`` is not human, it is marked meta or a summary, or it wraps a
   command (``<command-name>``), its output, or a ``!`` command (``<bash-input>``).
@@ -11,7 +11,7 @@ Seen in versions 2.1.197 to 2.1.329. What a line means here:
 - ``assistant``: one content block a line; lines of one message repeat its ``usage``, which counts once.
 - ``system`` of subtype ``turn_duration``: the turn is over.
 
-A line copied from a forked session names its source in ``forkedFrom`` and keeps that identity.
+A forked session's file begins with copies of the lines before it; they keep their ``uuid``, which therefore names a turn.
 """
 
 import json
@@ -45,6 +45,7 @@ class Reader:
         self.touched: dict[str, Draft] = {}
         self.queued = False  # the current turn was sent while the agent worked
         self.denied: list[tuple[Draft, str]] = []  # by the last line
+        self.files: dict[str, tuple[Draft, str]] = {}  # outputs that stand in files: the call they belong to
         self.last: Evidence | None = None
         self.cost_usd: float | None = None
         self.title: str | None = None
@@ -64,6 +65,14 @@ class Reader:
         turns = [draft.freeze() for draft in self.touched.values()]
         self.touched.clear()
         return sorted(turns, key=lambda turn: turn.started_ns)
+
+    def wanted(self) -> Sequence[str]:
+        return list(self.files)
+
+    def give(self, path: str, content: bytes) -> None:
+        draft, key = self.files.pop(path)
+        draft.calls[key] = replace(draft.calls[key], result=content.decode("utf-8", "replace"))
+        self.touched[draft.key] = draft
 
     def evidence(self) -> Evidence | None:
         return self.last
@@ -92,7 +101,7 @@ class Reader:
             self._open(record, "shell", "!" + tags["bash-input"], at_ns)
         elif tags:
             self._output(tags, at_ns)
-        elif (record.get("origin") or {}).get("kind", "human") == "human" and record.get("promptSource") != "system":
+        elif (record.get("origin") or {}).get("kind", "human") == "human":
             self._open(record, "prompt", composed(text), at_ns)
         elif self.current:  # a background task reports; what the agent then says still answers the last prompt
             self.current.reopen()
@@ -142,7 +151,9 @@ class Reader:
             return
         details = record.get("toolUseResult")
         status = tool_status(block, details)
-        draft.result(key, prompt_text(block.get("content")), status, at_ns)
+        draft.result(key, result_text(block, details), status, at_ns)
+        if isinstance(details, dict) and (path := details.get("persistedOutputPath")):
+            self.files[str(path)] = (draft, key)
         if status == "denied":
             self.denied.append((draft, key))
         if isinstance(details, dict) and (file := file_change(details)):
@@ -176,13 +187,12 @@ class Reader:
             before.end("done" if joined else "interrupted", at_ns if joined else before.last_ns)
             self.touched[before.key] = before
         self.queued = queued
-        source = record.get("forkedFrom") or {}
-        key = str(source.get("messageUuid") or record.get("uuid"))
+        key = str(record.get("uuid"))
         draft = Draft(
             key=key,
             prompt=prompt,
             started_ns=at_ns,
-            agent_session_id=str(source.get("sessionId") or self.agent_session_id),
+            agent_session_id=self.agent_session_id,
             kind=kind,
             folded=folded,
         )
@@ -238,6 +248,13 @@ def prompt_text(content: object) -> str:
         if isinstance(block, dict):
             parts.append(str(block.get("text", "")) if block.get("type") == "text" else f"[{block.get('type')}]")
     return "\n".join(parts)
+
+
+def result_text(block: dict[str, Any], details: object) -> str:
+    """What a tool gave back. Of a long output the model sees a preview, the line has 30,000 characters, a file has it whole."""
+    if isinstance(details, dict) and details.get("persistedOutputPath"):
+        return "\n".join(str(details[name]) for name in ("stdout", "stderr") if details.get(name))
+    return prompt_text(block.get("content"))
 
 
 def tool_status(block: dict[str, Any], details: object) -> ToolStatus:

@@ -48,6 +48,12 @@ class Reader:
         self.touched.clear()
         return sorted(turns, key=lambda turn: turn.started_ns)
 
+    def wanted(self) -> Sequence[str]:
+        return ()
+
+    def give(self, path: str, content: bytes) -> None:
+        """Rollouts refer to no other files."""
+
     def evidence(self) -> Evidence | None:
         return self.last
 

@@ -20,6 +20,7 @@ CREATE TABLE sessions (
     state TEXT,              -- of the agent: busy, waiting, idle, error
     state_reason TEXT,
     state_at TEXT,
+    cost_usd REAL,           -- of the whole conversation, where the agent states it
     terminal_bytes INTEGER NOT NULL DEFAULT 0,
     columns INTEGER,
     rows INTEGER
@@ -62,7 +63,6 @@ CREATE TABLE transcripts (
     agent_session_id TEXT NOT NULL,
     path TEXT NOT NULL,
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
-    parent_id TEXT REFERENCES transcripts (id) ON DELETE CASCADE,  -- of a sub-agent
     next_offset INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX transcripts_session ON transcripts (session_id);
@@ -72,6 +72,14 @@ CREATE TABLE transcript_lines (
     offset INTEGER NOT NULL, -- of the line's first byte in the agent's file
     line TEXT NOT NULL,      -- as the agent wrote it, or BLOB where it is not UTF-8
     PRIMARY KEY (transcript_id, offset)
+);
+
+-- A file that a transcript refers to for what is too long for its lines.
+CREATE TABLE transcript_files (
+    transcript_id TEXT NOT NULL REFERENCES transcripts (id) ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    content BLOB NOT NULL,   -- zstd
+    PRIMARY KEY (transcript_id, path)
 );
 
 CREATE TABLE hook_events (
@@ -186,6 +194,8 @@ CREATE TRIGGER terminal_blocks_are_raw BEFORE UPDATE OF session_id, start, end, 
 BEGIN SELECT raise(ABORT, 'terminal_blocks is append-only'); END;
 CREATE TRIGGER transcript_lines_are_raw BEFORE UPDATE ON transcript_lines
 BEGIN SELECT raise(ABORT, 'transcript_lines is append-only'); END;
+CREATE TRIGGER transcript_files_are_raw BEFORE UPDATE ON transcript_files
+BEGIN SELECT raise(ABORT, 'transcript_files is append-only'); END;
 CREATE TRIGGER hook_events_are_raw BEFORE UPDATE ON hook_events
 BEGIN SELECT raise(ABORT, 'hook_events is append-only'); END;
 CREATE TRIGGER pane_events_are_raw BEFORE UPDATE ON pane_events

@@ -1,0 +1,172 @@
+"""``procy doctor``: is everything there, and what to do where it is not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import click
+
+from procy.capture.spool import spools
+from procy.cli.common import db_option, json_option, places_of, print_json
+from procy.errors import ProcyError
+from procy.places import Places
+from procy.settings import load_settings
+
+Level = Literal["ok", "note", "problem"]
+MARKS = {"ok": click.style("✓", fg="green"), "note": click.style("–", fg="yellow"), "problem": click.style("✗", fg="red")}
+LEAST_TMUX = (3, 2)
+LEAST_FREE = 200 << 20
+AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm install -g @openai/codex"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``remedy`` says what to do; "" where nothing is to be done."""
+
+    level: Level
+    what: str
+    remedy: str = ""
+
+
+@click.command("doctor")
+@json_option
+@db_option
+def doctor_command(as_json: bool, db: str | None) -> int:
+    """Check tmux, database, disk, recordings and agents, and say the fix for each finding."""
+    places = places_of(db)
+    findings = [finding for check in CHECKS for finding in check(places)]
+    if as_json:
+        print_json([{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings])
+    else:
+        for one in findings:
+            click.echo(f"{MARKS[one.level]} {one.what}" + (f"\n    → {one.remedy}" if one.remedy else ""))
+    return 1 if any(one.level == "problem" for one in findings) else 0
+
+
+def check_tmux(places: Places) -> Iterator[Finding]:
+    path = shutil.which("tmux")
+    if not path:
+        yield Finding("problem", "tmux is not installed", "apt install tmux, or brew install tmux")
+        return
+    text = subprocess.run([path, "-V"], capture_output=True, text=True, check=False).stdout.strip()
+    match = re.search(r"(\d+)\.(\d+)", text)
+    version = (int(match[1]), int(match[2])) if match else (0, 0)
+    if version < LEAST_TMUX and "master" not in text and "next" not in text:
+        yield Finding("problem", f"{text} is older than 3.2", "Install a newer tmux")
+    else:
+        yield Finding("ok", text)
+
+
+def check_settings(places: Places) -> Iterator[Finding]:
+    try:
+        settings = load_settings(places)
+    except ProcyError as error:
+        yield Finding("problem", error.what, error.remedy)
+        return
+    exists = os.path.exists(places.config)
+    yield Finding("ok", f"settings: {places.config}" + ("" if exists else " (not there: defaults)"))
+    if not shutil.which(settings.agent.split()[0] if settings.agent.split() else ""):
+        yield Finding("note", f"the configured agent {settings.agent!r} is not installed", f'Set agent = "…" in {places.config}')
+
+
+def check_home(places: Places) -> Iterator[Finding]:
+    if not os.path.isdir(places.home):
+        yield Finding("note", f"data directory {places.home} is not there yet", "It is made by the first recording")
+        return
+    mode = os.stat(places.home).st_mode & 0o077
+    if mode:
+        yield Finding("problem", f"others may look into {places.home}", f"chmod 700 {places.home}")
+    free = shutil.disk_usage(places.home).free
+    if free < LEAST_FREE:
+        yield Finding("problem", f"{free >> 20} MB free under {places.home}", "Free space: what cannot be written is not recorded")
+    else:
+        yield Finding("ok", f"data directory: {places.home}, {free >> 30} GB free")
+
+
+def check_database(places: Places) -> Iterator[Finding]:
+    if not os.path.exists(places.db):
+        yield Finding("note", f"database {places.db} is not there yet", "It is made by the first recording")
+        return
+    from procy.store.db import open_reader
+
+    try:
+        with open_reader(places.db, busy_s=2) as connection:
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            sessions, turns = connection.execute("SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM turns)").fetchone()
+    except (ProcyError, sqlite3.Error) as error:
+        yield Finding("problem", f"database {places.db}: {error}", getattr(error, "remedy", "") or "Move it away and record anew")
+        return
+    if verdict != "ok":
+        yield Finding("problem", f"database {places.db} is damaged: {verdict}", "Restore a copy, or: sqlite3 FILE .recover")
+    else:
+        size = os.path.getsize(places.db) >> 20
+        yield Finding("ok", f"database: {sessions} sessions, {turns} turns, {size} MB")
+
+
+def check_recordings(places: Places) -> Iterator[Finding]:
+    from procy.sidecar.__main__ import take_lock
+
+    live = []
+    for spool in spools(places.spool):
+        try:
+            meta = spool.meta()
+        except (OSError, ValueError, TypeError):
+            yield Finding("problem", f"{spool.path} holds no readable meta.json", "Look at its .raw files, then remove it")
+            continue
+        if meta.wanted == "recording":
+            live.append(spool)
+            if not spool.tap_is_running():
+                yield Finding("note", f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now", "The sidecar attaches it again")
+        state = spool.state()
+        if state and state.lost:
+            yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
+        if (spool.path / "fallback.raw").exists():
+            yield Finding("problem", f"the tap of {meta.pane_id} could not start", f"See {spool.path / 'tap.log'}")
+    lock = take_lock(places.sidecar_lock) if os.path.isdir(places.home) else None
+    if lock is None and os.path.isdir(places.home):
+        yield Finding("ok", f"recording {len(live)} pane{'' if len(live) == 1 else 's'}; the sidecar runs")
+    elif live:
+        yield Finding("problem", "panes are recorded but the sidecar does not run", f"Start it: procy record in one of them; see {places.sidecar_log}")
+    else:
+        yield Finding("ok", "nothing is recorded now")
+    if lock is not None:
+        lock.close()
+
+
+def check_agents(places: Places) -> Iterator[Finding]:
+    for name, install in AGENTS.items():
+        path = shutil.which(name)
+        yield Finding("ok", f"{name}: {path}") if path else Finding("note", f"{name} is not installed", install)
+
+
+def check_libraries(places: Places) -> Iterator[Finding]:
+    try:
+        import pyghostty
+
+        yield Finding("ok", f"terminal emulator: pyghostty {pyghostty.__version__}")
+    except (ImportError, OSError) as error:
+        yield Finding("problem", f"the terminal emulator cannot be loaded: {error}", "pip install pyghostty==0.1.3")
+    if "fts5" not in " ".join(row[0].lower() for row in sqlite3.connect(":memory:").execute("PRAGMA compile_options")):
+        yield Finding("problem", "this Python's SQLite has no full-text search", "Use a Python whose SQLite has FTS5")
+
+
+def check_assets(places: Places) -> Iterator[Finding]:
+    from procy.ui.assets import missing_assets
+
+    missing = missing_assets()
+    if missing:
+        yield Finding("note", f"page assets are missing: {', '.join(missing)}; the pages show text instead", "make setup")
+    else:
+        yield Finding("ok", "page assets are there")
+
+
+CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (
+    check_tmux, check_settings, check_home, check_database, check_recordings, check_agents, check_libraries, check_assets,
+)  # fmt: skip

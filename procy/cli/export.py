@@ -1,0 +1,108 @@
+"""``procy export``: a session out of procy, in formats that other programs read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+from procy.cli.common import db_option, places_of, reader
+from procy.parse.redact import mask
+from procy.recording.cast import cast
+from procy.recording.markdown import markdown
+from procy.recording.marks import marks_of
+from procy.recording.terminal import TerminalLog
+from procy.store import read
+from procy.store.db import from_iso
+
+out_option = click.option("-o", "--out", type=click.Path(dir_okay=False), help="File to write (default: standard output).")
+unredacted_option = click.option("--unredacted", is_flag=True, help="Leave keys and tokens in.")
+
+
+@click.group("export")
+def export_command() -> None:
+    """Write a session as asciicast, raw bytes or Markdown."""
+
+
+@export_command.command("cast", context_settings={"ignore_unknown_options": True})
+@click.argument("session", default="last")
+@click.option("--idle", type=float, metavar="SECONDS", help="Shorten pauses to at most this.")
+@out_option
+@unredacted_option
+@db_option
+def cast_command(session: str, idle: float | None, out: str | None, unredacted: bool, db: str | None) -> None:
+    """asciicast v3, for asciinema's players, with a marker at every turn."""
+    with reader(db) as connection, writing(out, "w") as file:
+        row = read.find_session(connection, session)
+        log = TerminalLog(connection, places_of(db).spool, row["id"])
+        marks = marks_of(connection, log)
+        header: dict[str, Any] = {"timestamp": from_iso(row["started_at"]) // 1_000_000_000, "title": row["name"] or row["agent"]}
+        if row["command"]:
+            header["command"] = row["command"]
+        first = next((event.picture for event in log.events() if event.picture), log.picture_at(0))
+        reads = progress(log.reads(), log.end(), "exporting")
+        for line in cast(reads, marks, first, header, idle, redact=not unredacted):
+            file.write(line)
+
+
+@export_command.command("raw", context_settings={"ignore_unknown_options": True})
+@click.argument("session", default="last")
+@out_option
+@db_option
+def raw_command(session: str, out: str | None, db: str | None) -> None:
+    """The pane's bytes, exactly as the program wrote them."""
+    with reader(db) as connection, writing(out, "wb") as file:
+        row = read.find_session(connection, session)
+        log = TerminalLog(connection, places_of(db).spool, row["id"])
+        for one in progress(log.reads(), log.end(), "exporting"):
+            file.write(one.data)
+
+
+@export_command.command("md", context_settings={"ignore_unknown_options": True})
+@click.argument("session", default="last")
+@out_option
+@unredacted_option
+@db_option
+def markdown_command(session: str, out: str | None, unredacted: bool, db: str | None) -> None:
+    """Markdown: prompts, answers, tool calls and changed files."""
+    with reader(db) as connection, writing(out, "w") as file:
+        row = read.find_session(connection, session)
+        turns = read.list_turns(connection, row["id"], limit=1 << 30)
+        keys = [turn["id"] for turn in turns]
+        for text in markdown(row, turns, read.tool_calls(connection, keys), read.turn_files(connection, keys)):
+            file.write(text if unredacted else mask(text))
+
+
+@contextmanager
+def writing(path: str | None, mode: str) -> Iterator[IO[Any]]:
+    """A file that appears whole or not at all, or standard output."""
+    if path is None:
+        yield sys.stdout.buffer if "b" in mode else sys.stdout
+        return
+    import os
+
+    beside = f"{path}.{os.getpid()}.part"
+    try:
+        with open(beside, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": ""})) as file:
+            yield file
+        os.replace(beside, path)
+    except BaseException:
+        if os.path.exists(beside):
+            os.unlink(beside)
+        raise
+
+
+def progress(reads: Iterator[Any], total: int, what: str) -> Iterator[Any]:
+    """The same reads, under a progress bar where there is a terminal and much to do."""
+    if total < 4 << 20 or not sys.stderr.isatty():
+        yield from reads
+        return
+    from procy.cli.bars import bar
+
+    with bar(what, total) as advance:
+        for one in reads:
+            advance(len(one.data))
+            yield one

@@ -1,0 +1,44 @@
+"""``procy search``."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from procy.cli.common import as_dicts, db_option, json_option, local_time, print_json, reader
+from procy.store import read
+
+
+@click.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("-s", "--session", help="Only in this session.")
+@click.option("-t", "--terminal", is_flag=True, help="In what stood on the terminal, instead of prompts, answers and tool inputs.")
+@click.option("-n", "--limit", default=20, show_default=True, help="How many places, newest first.")
+@json_option
+@db_option
+def search_command(words: tuple[str, ...], session: str | None, terminal: bool, limit: int, as_json: bool, db: str | None) -> None:
+    """Full-text search: all WORDS are wanted, "…" is a phrase, word* a beginning."""
+    query = " ".join(f'"{word}"' if " " in word else word for word in words)
+    with reader(db) as connection:
+        session_id = read.find_session(connection, session)["id"] if session else None
+        if terminal:
+            rows = read.search_terminal(connection, query, limit, session_id)
+        else:
+            rows = read.search(connection, query, limit, session_id)
+    if as_json:
+        print_json([{**row, "snippet": plain(row["snippet"])} for row in as_dicts(rows)])
+        return
+    for row in rows:
+        place = f"offset {row['offset']}" if terminal else local_time(row["started_at"])[5:16]
+        handle = read.short(row["session_id"]) if terminal else f"{read.short(row['session_id'])}:{row['seq']}"
+        click.echo(click.style(f"{handle}  {place}", dim=True))
+        click.echo("  " + highlight(" ".join(row["snippet"].split())))
+
+
+def highlight(snippet: str) -> str:
+    return re.sub("\x01(.*?)\x02", lambda match: click.style(match[1], fg="yellow", bold=True), snippet)
+
+
+def plain(snippet: str) -> str:
+    return snippet.replace("\x01", "").replace("\x02", "")

@@ -1,0 +1,249 @@
+"""A small terminal agent that follows a script: ``python -m procy.demo.agent``.
+
+It looks and behaves like the agents that procy records: a prompt box at the bottom, a spinner, answers that stream, tools
+that really run and really change files. It is no model, and its first screen says so. Esc interrupts, Ctrl-D ends.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import select
+import shutil
+import subprocess
+import sys
+import termios
+import time
+import tty
+from pathlib import Path
+
+from procy.demo.script import Edit, Run, Say, Step, Think, Write, steps_for
+from procy.demo.transcript import Transcript
+from procy.parse.width import display_width
+
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+DIM, BOLD, GREEN, YELLOW, BLUE, RED, PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[31m", "\x1b[0m"
+PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
+HEADER = f"""{BOLD}{YELLOW}▐▛ demo agent{PLAIN}  a {BOLD}scripted{PLAIN} program that comes with procy. It is not a model:
+{DIM}   its answers are written down beforehand; its tools really run, in{PLAIN} """
+
+
+class Interrupted(Exception):
+    """The user pressed Esc."""
+
+
+class Leave(Exception):
+    """The user wants to go."""
+
+
+class Agent:
+    """One conversation on this terminal."""
+
+    def __init__(self, transcript: Transcript) -> None:
+        self.transcript = transcript
+        self.typed = ""
+        self.note = ""
+        self.drawn = 0  # rows of the box on the screen
+
+    # -- the screen ---------------------------------------------------------------------------------------------------
+
+    def put(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def box(self) -> str:
+        """The prompt box, three rows and a line of help; the cursor ends up behind the input."""
+        width = shutil.get_terminal_size().columns
+        rule = DIM + "─" * width + PLAIN
+        shown = self.typed.replace("\n", "⏎")[-(width - 4) :]
+        lines = [f"{YELLOW}{self.note}{PLAIN}" if self.note else "", rule, f"{GREEN}❯{PLAIN} {shown}", rule, f"{DIM}  esc interrupts · ctrl-d leaves{PLAIN}"]
+        self.drawn = len(lines)
+        return "\r\n".join(lines) + f"\x1b[2A\r\x1b[{2 + display_width(shown)}C"
+
+    def redraw(self) -> None:
+        self.put("\x1b[?2026h" + self.erase() + self.box() + "\x1b[?2026l")
+
+    def erase(self) -> str:
+        """Go to where the box begins and clear from there."""
+        return f"\x1b[{self.drawn - 3}A\r\x1b[J" if self.drawn else ""
+
+    def print(self, text: str) -> None:
+        """Lines that stay, above the box."""
+        body = text.replace("\n", "\r\n")
+        self.put("\x1b[?2026h" + self.erase() + body + "\r\n" + self.box() + "\x1b[?2026l")
+
+    def status(self, state: str) -> None:
+        """Program Status Protocol, for terminals and recorders that listen."""
+        self.put(f"\x1b]7501;state={state}:app=procy-demo\x07")
+
+    # -- the keys -----------------------------------------------------------------------------------------------------
+
+    def keys(self, seconds: float) -> str:
+        """What was typed within that time; "" when nothing was."""
+        if not select.select([sys.stdin], [], [], seconds)[0]:
+            return ""
+        data = os.read(sys.stdin.fileno(), 65536)
+        if not data:
+            raise Leave
+        return data.decode("utf-8", "replace")
+
+    def read_prompt(self) -> str:
+        self.status("idle")
+        self.redraw()
+        pasting = False
+        while True:
+            text = self.keys(3600)
+            if "\x1b[200~" in text or pasting:
+                pasting = "\x1b[201~" not in text
+                self.typed += text.replace("\x1b[200~", "").replace("\x1b[201~", "").replace("\r", "\n")
+            elif self.edit(text):
+                prompt, self.typed = self.typed.strip(), ""
+                if prompt:
+                    return prompt
+            self.redraw()
+
+    def edit(self, text: str) -> bool:
+        """Apply typed keys; True at Enter."""
+        if text.startswith("\x1b"):
+            self.typed = "" if text == "\x1b" else self.typed
+            return False
+        for key in text:
+            if key in "\x03\x04":
+                raise Leave
+            if key in "\r\n":
+                return True
+            if key == "\x7f":
+                self.typed = self.typed[:-1]
+            elif key == "\x15":
+                self.typed = ""
+            elif key >= " ":
+                self.typed += key
+        return False
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass with a spinner; what is typed meanwhile waits in the box. Raises Interrupted at Esc."""
+        until = time.monotonic() + seconds
+        turn = 0
+        while time.monotonic() < until:
+            self.note = f"{SPINNER[turn % len(SPINNER)]} Working… ({int(time.monotonic() - self.began)}s · esc to interrupt)"
+            self.redraw()
+            turn += 1
+            text = self.keys(0.08)
+            if text == "\x1b":
+                raise Interrupted
+            if text:
+                self.edit(text.replace("\r", ""))
+
+    # -- a turn -------------------------------------------------------------------------------------------------------
+
+    def answer(self, prompt: str) -> None:
+        self.began = time.monotonic()
+        self.status("working")
+        self.transcript.prompt(prompt)
+        shown = prompt.replace("\n", "\n  ")
+        self.print(f"\n{GREEN}❯ {shown}{PLAIN}\n")
+        steps = steps_for(prompt)
+        try:
+            for place, step in enumerate(steps):
+                self.take(step, last=place == len(steps) - 1)
+            self.transcript.done(round((time.monotonic() - self.began) * 1000))
+            self.status("done")
+        except Interrupted:
+            self.transcript.interrupted()
+            self.print(f"{RED}  interrupted{PLAIN}")
+        self.note = ""
+
+    def take(self, step: Step, last: bool) -> None:
+        if isinstance(step, Think):
+            self.wait(step.seconds)
+        elif isinstance(step, Say):
+            self.stream(step.text)
+            self.transcript.text(step.text, last)
+        elif isinstance(step, Write):
+            self.write(step)
+        elif isinstance(step, Edit):
+            self.change(step)
+        else:
+            self.run(step)
+
+    def stream(self, text: str) -> None:
+        """An answer, line by line, as models give it."""
+        for number, line in enumerate(text.split("\n")):
+            self.wait(0.15)
+            self.print(f"{'● ' if number == 0 else '  '}{line}")
+        self.print("")
+
+    def write(self, step: Write) -> None:
+        key = self.transcript.call("Write", {"file_path": step.path, "content": step.content})
+        self.wait(0.3)
+        Path(step.path).write_text(step.content, encoding="utf-8")
+        lines = step.content.count("\n")
+        self.print(f"{BLUE}● Write({step.path}){PLAIN}\n  ⎿  {lines} lines\n")
+        details = {"type": "create", "filePath": step.path, "content": step.content, "structuredPatch": []}
+        self.transcript.result(key, f"File created successfully at: {step.path}", False, details)
+
+    def change(self, step: Edit) -> None:
+        key = self.transcript.call("Edit", {"file_path": step.path, "old_string": step.old, "new_string": step.new})
+        self.wait(0.3)
+        path = Path(step.path)
+        if not path.exists() or step.old not in path.read_text(encoding="utf-8"):
+            self.print(f"{RED}● Edit({step.path}): the text to change is not there{PLAIN}\n")
+            self.transcript.result(key, "String to replace not found in file.", True, {})
+            return
+        before = path.read_text(encoding="utf-8")
+        after = before.replace(step.old, step.new, 1)
+        path.write_text(after, encoding="utf-8")
+        hunks = patch(before, after)
+        changed = [line for hunk in hunks for line in hunk["lines"] if line[:1] in "+-"]
+        colours = "\n".join(f"     {GREEN if line[0] == '+' else RED}{line}{PLAIN}" for line in changed)
+        self.print(f"{BLUE}● Edit({step.path}){PLAIN}\n{colours}\n")
+        self.transcript.result(key, f"The file {step.path} has been updated.", False, {"filePath": step.path, "structuredPatch": hunks})
+
+    def run(self, step: Run) -> None:
+        key = self.transcript.call("Bash", {"command": step.command})
+        with subprocess.Popen(step.command, shell=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            while process.poll() is None:
+                self.wait(0.1)
+            output = (process.stdout.read() if process.stdout else "").strip()
+        shown = "\n".join(f"     {line}" for line in output.split("\n")[-8:])
+        self.print(f"{BLUE}● Bash({step.command[:90]}){PLAIN}\n  ⎿  exit {process.returncode}\n{DIM}{shown}{PLAIN}\n")
+        self.transcript.result(key, output, process.returncode != 0, {"stdout": output, "stderr": "", "interrupted": False})
+
+    def converse(self) -> None:
+        self.put(PASTE_ON)
+        self.print(HEADER + os.getcwd())
+        try:
+            while True:
+                self.answer(self.read_prompt())
+        except (Leave, KeyboardInterrupt):
+            self.put(self.erase() + PASTE_OFF + "bye\r\n")
+            self.status("clear")
+
+
+def patch(before: str, after: str) -> list[dict[str, object]]:
+    """Hunks in the form of Claude Code's ``structuredPatch``."""
+    old, new = before.splitlines(), after.splitlines()
+    hunks: list[dict[str, object]] = []
+    for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(2):
+        lines = []
+        for kind, i, j, k, m in group:
+            lines += [f" {line}" for line in old[i:j]] if kind == "equal" else [f"-{line}" for line in old[i:j]] + [f"+{line}" for line in new[k:m]]
+        first, last = group[0], group[-1]
+        hunks.append({"oldStart": first[1] + 1, "oldLines": last[2] - first[1], "newStart": first[3] + 1, "newLines": last[4] - first[3], "lines": lines})
+    return hunks
+
+
+def main() -> int:
+    path = os.environ.get("PROCY_DEMO_TRANSCRIPT")
+    agent = Agent(Transcript(Path(path) if path else None, os.getcwd()))
+    before = termios.tcgetattr(sys.stdin)
+    tty.setraw(sys.stdin)
+    try:
+        agent.converse()
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Turns of a full-screen program with a prompt box: an agent of which nothing is known but its screen.
+
+Such programs repeat a sent prompt above its answer, led by a glyph, and keep a box for the next one at the bottom. The
+answer is what stands between, without bullets, rules, spinners and status lines. Told at every rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from procy.parse.screen import Screen
+from procy.parse.stitch import Stitcher
+from procy.parse.turns import Draft
+from procy.types import Turn
+
+SENT = re.compile(r"^[│┃▌ ]{0,2}(?P<glyph>[>❯›»])[ \xa0](?P<text>\S.*)$")
+BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")
+CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S)")  # a line of a menu
+RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
+BULLET = re.compile(r"^(?:[●•⏺✦◦⬤] ?|  )")
+NOISE = re.compile(
+    r"^\s{30,}\S.*$|^\s*(?:[✢✳✶✻✽∗·*⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏◐◑◒◓] .*(?:\d+s|…).*|Worked for .*|.*\b(?:esc|ctrl\+c) to (?:interrupt|cancel)\b.*|⎿ +Tip: .*)$",
+    re.IGNORECASE,
+)
+
+
+class Piece(NamedTuple):
+    """A prompt as it stands on the screen, and the lines of its answer so far."""
+
+    prompt: str
+    answer: list[str]
+
+
+class DialogueReader:
+    """Folds screens at rest into turns."""
+
+    def __init__(self) -> None:
+        self.stitcher = Stitcher()
+        self.before: list[str] = []  # settled lines of the current turn and what comes after
+        self.told: list[str] = []  # prompts in ``before`` and the window that are turns already
+        self.draft: Draft | None = None
+        self.touched: dict[str, Draft] = {}
+
+    def changed(self) -> Sequence[Turn]:
+        turns = [draft.freeze() for draft in self.touched.values()]
+        self.touched.clear()
+        return turns
+
+    def rest(self, screen: Screen, at_ns: int, offset: int, idle: bool) -> None:
+        """Look at the screen; ``idle``: the program waits for a prompt."""
+        if not self.stitcher.take(screen):
+            self.finish(at_ns, offset)
+            self.before, self.told, self.draft = [], [], None
+        self.before += self.stitcher.settled
+        self.stitcher.settled = []
+        lines = self.before + without_header(above_box(self.stitcher.window, screen.cursor[1]), self.before)
+        pieces = read_pieces(lines)
+        for place, piece in enumerate(pieces[self.new_from(pieces) :]):
+            self.finish(at_ns, offset)
+            self.draft = Draft(
+                key=f"screen:{offset}:{place}", prompt=piece.prompt, started_ns=at_ns + place, agent_session_id=None,
+                source="screen", terminal_from=offset,
+            )  # fmt: skip
+        self.told = [piece.prompt for piece in pieces] or self.told
+        if self.draft and pieces and pieces[-1].prompt == self.draft.prompt:
+            self.fill(self.draft, pieces[-1])
+            if idle:
+                self.finish(at_ns, offset)
+        self.forget()
+
+    def new_from(self, pieces: list[Piece]) -> int:
+        """Where the pieces begin that are not told yet: behind the one told last, wherever that stands now."""
+        count = len(self.told)
+        if not count or (count <= len(pieces) and pieces[count - 1].prompt == self.told[-1]):
+            return count
+        places = [place for place, piece in enumerate(pieces) if piece.prompt == self.told[-1]]
+        return places[-1] + 1 if places else 0
+
+    def fill(self, draft: Draft, piece: Piece) -> None:
+        text = answer_text(piece.answer)
+        if [text] != draft.texts or draft.key not in self.touched:
+            draft.texts = [text] if text else []
+            self.touched[draft.key] = draft
+
+    def finish(self, at_ns: int, offset: int) -> None:
+        if self.draft and self.draft.status == "open":
+            self.draft.end("done", at_ns)
+            self.draft.terminal_to = offset
+            self.touched[self.draft.key] = self.draft
+
+    def interrupt(self, at_ns: int) -> None:
+        """The recording has a gap here."""
+        if self.draft and self.draft.status == "open":
+            self.draft.end("interrupted", at_ns)
+            self.touched[self.draft.key] = self.draft
+
+    def forget(self) -> None:
+        """Drop settled lines in front of the last prompt that has settled."""
+        starts = [place for place, line in enumerate(self.before) if is_sent(line)]
+        if len(starts) > 1:
+            self.before = self.before[starts[-1] :]
+            self.told = self.told[len(starts) - 1 :]
+
+
+def is_sent(line: str) -> bool:
+    return SENT.match(line) is not None and CHOICE.match(line) is None
+
+
+def above_box(window: list[str], cursor_row: int) -> list[str]:
+    """The part of a screen above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
+    for row in range(min(cursor_row, len(window) - 1), -1, -1):
+        if BOX.match(window[row]) and not CHOICE.match(window[row]):
+            while row > 0 and (RULE.match(window[row - 1]) or not window[row - 1].strip()):
+                row -= 1
+            return window[:row]
+        if cursor_row - row > 12:
+            break
+    return window
+
+
+def without_header(window: list[str], before: list[str]) -> list[str]:
+    """A screen without the repetition of the current prompt that some programs keep at its top."""
+    sent = [line for line in before if is_sent(line)]
+    return window[1:] if sent and window and window[0] == sent[-1] else window
+
+
+def read_pieces(lines: list[str]) -> list[Piece]:
+    """Prompts and answers in order; lines before the first prompt belong to none."""
+    pieces: list[Piece] = []
+    in_prompt = False
+    for line in lines:
+        if is_sent(line):
+            match = SENT.match(line)
+            pieces.append(Piece(match["text"].rstrip() if match else "", []))
+            in_prompt = True
+        elif pieces and in_prompt and line.startswith("  ") and line.strip() and not line.lstrip().startswith("⎿"):
+            pieces[-1] = Piece(f"{pieces[-1].prompt}\n{line[2:].rstrip()}", [])
+        elif pieces:
+            in_prompt = False
+            pieces[-1].answer.append(line)
+    return pieces
+
+
+def answer_text(lines: list[str]) -> str:
+    """An answer without what the program draws around it."""
+    kept = [BULLET.sub("", line, count=1).rstrip() for line in lines if not NOISE.match(line) and not RULE.match(line)]
+    return "\n".join(kept).strip("\n")

@@ -1,0 +1,30 @@
+"""Where turns begin and gaps lie in a session's terminal bytes."""
+
+import sqlite3
+
+from procy.recording.cast import Mark
+from procy.recording.terminal import TerminalLog
+from procy.store.db import from_iso
+
+LABEL = 60  # characters
+
+
+def marks_of(connection: sqlite3.Connection, log: TerminalLog) -> list[Mark]:
+    """Turns and gaps, in the order of the stream."""
+    marks = [
+        Mark(offset, from_iso(started_at), f"{seq}: {label(prompt)}")
+        for seq, prompt, offset, started_at in connection.execute(
+            "SELECT seq, substr(prompt, 1, 200), terminal_from, started_at FROM turns "
+            "WHERE session_id = ? AND terminal_from IS NOT NULL ORDER BY terminal_from",
+            (log.session_id,),
+        )
+    ]
+    for event in log.events():
+        if event.picture and event.offset:
+            marks.append(Mark(event.offset, event.at_ns, f"gap: {event.detail.get('cause', 'attached again')}", event.picture))
+    return sorted(marks, key=lambda mark: mark.offset)
+
+
+def label(prompt: str) -> str:
+    first = " ".join(prompt.split())
+    return first[: LABEL - 1] + "…" if len(first) > LABEL else first

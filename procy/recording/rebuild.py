@@ -1,0 +1,108 @@
+"""Deriving a session again from its raw rows: the same turns, calls, keyframes and texts, by the same readers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+from procy.parse.redact import mask
+from procy.parse.screen import Screen
+from procy.parse.terminal import TerminalReader
+from procy.plugins import profile_named
+from procy.recording.conversations import new_reader, replay_conversation
+from procy.recording.replay import replay, stored_events
+from procy.recording.terminal import EMPTY
+from procy.recording.timeline import load_timeline
+from procy.recording.turnbook import TurnBook
+from procy.settings import Settings
+from procy.store import write
+from procy.store.blobs import unpack, unpack_block
+from procy.store.db import from_iso
+from procy.types import Picture, Read, Turn
+
+
+def rebuild(connection: sqlite3.Connection, session_id: str, settings: Settings) -> int:
+    """Replace the derived rows of one session in one transaction; returns how many turns it has.
+
+    A session without raw rows (pruned, or a sub-agent's whose lines are gone) is left alone.
+    """
+    reader = read_terminal(connection, session_id)
+    turns = derive_turns(connection, session_id, reader)
+    if not turns and not has_raw(connection, session_id):
+        return int(connection.execute("SELECT count(*) FROM turns WHERE session_id = ?", (session_id,)).fetchone()[0])
+    pictures = list(keyframes(connection, session_id, turns))
+    with write.transaction(connection):
+        write.forget_derived(connection, session_id)
+        write.put_turns(connection, session_id, turns, mask, lambda turn: settings.cost(turn.model, turn.usage))
+        for offset, picture in pictures:
+            write.put_keyframe(connection, session_id, offset, picture)
+        for one in reader.texts.take():
+            write.add_terminal_text(connection, session_id, one.offset, one.text, mask)
+    return len(turns)
+
+
+def has_raw(connection: sqlite3.Connection, session_id: str) -> bool:
+    return bool(
+        connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM terminal_blocks WHERE session_id = :id) "
+            "OR EXISTS (SELECT 1 FROM transcripts WHERE session_id = :id)",
+            {"id": session_id},
+        ).fetchone()[0]
+    )
+
+
+def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalReader:
+    reader = TerminalReader(EMPTY)
+    replay(connection, session_id, reader)
+    reader.rest(reader.last_ns + 60_000_000_000)
+    reader.texts.end(reader.offset)
+    return reader
+
+
+def derive_turns(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[Turn]:
+    """Every turn of the session, from its transcripts and its screen, by time."""
+    book = TurnBook(load_timeline(connection, session_id))
+    rows = connection.execute(
+        "SELECT id, agent, agent_session_id FROM transcripts WHERE session_id = ? ORDER BY id", (session_id,)
+    ).fetchall()
+    for transcript_id, agent, agent_session_id in rows:
+        conversation = new_reader(profile_named(agent).transcript, agent_session_id)
+        replay_conversation(connection, transcript_id, conversation)
+        book.put(conversation.changed())
+    book.put(reader.changed())
+    session = connection.execute("SELECT started_at, ended_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    states = [event for event in stored_events(connection, session_id) if event.kind == "state"]
+    if states and states[-1].detail.get("state") == "idle":
+        book.idle_since(states[-1].at_ns)
+    ended_ns = book.timeline.last_ns or from_iso(session[1] or session[0])
+    return sorted(book.close(ended_ns), key=lambda turn: turn.started_ns)
+
+
+def keyframes(connection: sqlite3.Connection, session_id: str, turns: list[Turn]) -> Iterator[tuple[int, Picture]]:
+    """The screen at both ends of every turn, from the block that holds the place."""
+    offsets = sorted({place for turn in turns for place in (turn.terminal_from, turn.terminal_to) if place is not None})
+    rows = connection.execute(
+        "SELECT end, columns, rows, screen, start, started_ns, bytes, reads FROM terminal_blocks WHERE session_id = ? ORDER BY start",
+        (session_id,),
+    ).fetchall()
+    for end, columns, height, screen, *block in rows:
+        inside = [offset for offset in offsets if block[0] <= offset < end or (offset == end and end == rows[-1][0])]
+        if inside:
+            yield from pictures_in(Picture(columns, height, unpack(screen)), list(unpack_block(*block)), inside)
+
+
+def pictures_in(before: Picture, reads: list[Read], offsets: list[int]) -> Iterator[tuple[int, Picture]]:
+    """The screens at some offsets of one block, in order."""
+    screen = Screen(before.columns, before.rows)
+    screen.feed(before.escapes)
+    for read in reads:
+        while offsets and offsets[0] < read.end:
+            here = offsets.pop(0) - read.offset
+            screen.resize(read.columns, read.rows)
+            screen.feed(read.data[:here])
+            read = read._replace(offset=read.offset + here, data=read.data[here:])
+            yield read.offset, Picture(*screen.size, screen.escapes())
+        screen.resize(read.columns, read.rows)
+        screen.feed(read.data)
+    for offset in offsets:
+        yield offset, Picture(*screen.size, screen.escapes())
