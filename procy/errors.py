@@ -1,13 +1,13 @@
 """What can go wrong, and what to do about it.
 
-    ProcyError                 exit status 1, one line on standard error
-    ├── ConfigError            a setting is wrong; names the file and the key
-    ├── HandleError            no session, turn or pane is meant, or several are
-    ├── TmuxError              tmux is missing, too old, or refused a command
-    │   └── PaneTaken          another tool pipes the pane; names the tool
-    ├── AgentError             the agent's command was not found or cannot be resumed
-    ├── StoreError             the database cannot be opened, is locked, or is newer than this program
-    └── MissingExtra           a library that this function needs is not installed
+ProcyError                 exit status 1, one line on standard error
+├── ConfigError            a setting is wrong; names the file and the key
+├── HandleError            no session, turn or pane is meant, or several are
+├── TmuxError              tmux is missing, too old, or refused a command
+│   └── PaneTaken          another tool pipes the pane; names the tool
+├── AgentError             the agent's command was not found or cannot be resumed
+├── StoreError             the database cannot be opened, is locked, or is newer than this program
+└── MissingExtra           a library that this function needs is not installed
 """
 
 

@@ -103,8 +103,8 @@ def read_settings(found: Mapping[str, Any], path: str) -> Settings:
     return Settings(**values)
 
 
-def read_price(table: object, path: str, name: str) -> Price:
-    table = typed(table, dict, path, f"prices.{name}")
+def read_price(found: object, path: str, name: str) -> Price:
+    table = typed(found, dict, path, f"prices.{name}")
     check_keys(table, [one.name for one in fields(Price)], path, f"prices.{name}.")
     return Price(**{key: float(typed(value, (int, float), path, f"prices.{name}.{key}")) for key, value in table.items()})
 

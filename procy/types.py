@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 State = Literal["busy", "waiting", "idle", "error"]
 TurnStatus = Literal["open", "done", "interrupted", "error"]
@@ -32,6 +32,19 @@ class Picture:
     columns: int
     rows: int
     escapes: bytes
+
+
+class PaneEvent(NamedTuple):
+    """What happened to a pane beside its output, at a place in its bytes; ``picture`` where one was taken then.
+
+    ``kind``: attach, gap, foreground, state, respawn, end.
+    """
+
+    at_ns: int
+    offset: int
+    kind: str
+    detail: Mapping[str, Any]
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

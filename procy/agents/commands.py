@@ -34,7 +34,8 @@ def has_option(argv: Sequence[str], *options: str) -> bool:
 
 def take_option(argv: Sequence[str], option: str) -> tuple[tuple[str, ...], list[str]]:
     """The command line without an option that takes a value, and the values it had."""
-    rest, values = [], []
+    rest: list[str] = []
+    values: list[str] = []
     words = iter(argv)
     for word in words:
         if word == option:

@@ -13,7 +13,9 @@ def repository(cwd: str) -> tuple[tuple[str, str], ...]:
     command = ["git", "-C", cwd, "rev-parse", "--show-toplevel", "--abbrev-ref", "HEAD"]
     try:
         top = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
-        head = subprocess.run([*command[:3], "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, timeout=5, check=False)
+        head = subprocess.run(
+            [*command[:3], "rev-parse", "--verify", "-q", "HEAD"], capture_output=True, text=True, timeout=5, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     lines = top.stdout.splitlines()

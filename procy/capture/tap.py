@@ -20,6 +20,7 @@ state says so (``written != taken``) and the socket still begins with the last r
 first record that fits again is preceded by a ``LOST`` record with the count.
 """
 
+import contextlib
 import fcntl
 import mmap
 import os
@@ -69,8 +70,8 @@ class Tap:
             os.write(handle, STATE.pack(MAGIC, 0, 1, 0, 0, 0, 0, 0, 0))
         self.state = mmap.mmap(handle, STATE.size)
         os.close(handle)
-        _, _, self.segment, self.end, self.raw_size, self.index_size, self.written, self.taken, self.lost = (
-            STATE.unpack(self.state[:])
+        _, _, self.segment, self.end, self.raw_size, self.index_size, self.written, self.taken, self.lost = STATE.unpack(
+            self.state[:]
         )
         self.save()
 
@@ -250,10 +251,8 @@ def say(tmux_socket: str, pane_id: str, text: str) -> None:
         nothing = os.open(os.devnull, os.O_RDWR)
         files = [(os.POSIX_SPAWN_DUP2, nothing, number) for number in (0, 1, 2)]
         arguments = ["tmux", "-S", tmux_socket, "display-message", "-t", pane_id, text.replace("#", "##")]
-        try:
+        with contextlib.suppress(OSError):
             os.posix_spawnp("tmux", arguments, dict(os.environ), file_actions=files)
-        except OSError:
-            pass
         os.close(nothing)
 
 

@@ -179,4 +179,3 @@ def server_is_gone(words: str) -> bool:
 def current_socket() -> str:
     """The socket of the tmux that this process runs in, or "" outside tmux."""
     return os.environ.get("TMUX", "").split(",")[0]
-

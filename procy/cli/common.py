@@ -31,7 +31,7 @@ def print_json(value: Any) -> None:
 
 def as_dicts(rows: Iterable[sqlite3.Row]) -> list[dict[str, Any]]:
     """Rows as JSON shows them: blobs left out."""
-    return [{key: row[key] for key in row.keys() if not isinstance(row[key], bytes)} for row in rows]
+    return [{key: value for key, value in dict(row).items() if not isinstance(value, bytes)} for row in rows]
 
 
 def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
@@ -39,9 +39,13 @@ def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
     if not rows:
         return
     widths = [max(len(column), *(len(click.unstyle(row[column])) for row in rows)) for column in columns]
-    click.echo(click.style("  ".join(column.ljust(width) for column, width in zip(columns, widths)).rstrip(), dim=True))
+    click.echo(
+        click.style("  ".join(column.ljust(width) for column, width in zip(columns, widths, strict=True)).rstrip(), dim=True)
+    )
     for row in rows:
-        cells = [row[column] + " " * (width - len(click.unstyle(row[column]))) for column, width in zip(columns, widths)]
+        cells = [
+            row[column] + " " * (width - len(click.unstyle(row[column]))) for column, width in zip(columns, widths, strict=True)
+        ]
         click.echo("  ".join(cells).rstrip())
 
 

@@ -83,7 +83,10 @@ class Stage:
     def __enter__(self) -> Stage:
         make_home(self.places)
         self.work.mkdir(exist_ok=True)
-        for arguments in (["init", "-q"], ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "commit", "-q", "--allow-empty", "-m", "start"]):
+        for arguments in (
+            ["init", "-q"],
+            ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "commit", "-q", "--allow-empty", "-m", "start"],
+        ):
             subprocess.run(["git", "-C", str(self.work), *arguments], check=False, capture_output=True)
         shell = shutil.which("bash") or "/bin/sh"
         flags = ["--norc", "--noprofile"] if shell.endswith("bash") else []
@@ -104,7 +107,9 @@ class Stage:
 
     def procy(self, *arguments: str, quiet: bool = False) -> None:
         output = subprocess.DEVNULL if quiet else None
-        subprocess.run([sys.executable, "-m", "procy", *arguments], env=self.environment, stdout=output, stderr=output, check=False)
+        subprocess.run(
+            [sys.executable, "-m", "procy", *arguments], env=self.environment, stdout=output, stderr=output, check=False
+        )
 
     def start_agent(self) -> None:
         """``procy record -- <the agent>`` typed into the shell of the pane."""

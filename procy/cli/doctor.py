@@ -85,7 +85,9 @@ def check_home(places: Places) -> Iterator[Finding]:
         yield Finding("problem", f"others may look into {places.home}", f"chmod 700 {places.home}")
     free = shutil.disk_usage(places.home).free
     if free < LEAST_FREE:
-        yield Finding("problem", f"{free >> 20} MB free under {places.home}", "Free space: what cannot be written is not recorded")
+        yield Finding(
+            "problem", f"{free >> 20} MB free under {places.home}", "Free space: what cannot be written is not recorded"
+        )
     else:
         yield Finding("ok", f"data directory: {places.home}, {free >> 30} GB free")
 
@@ -99,9 +101,10 @@ def check_database(places: Places) -> Iterator[Finding]:
     try:
         with open_reader(places.db, busy_s=2) as connection:
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            sessions, turns = connection.execute("SELECT (SELECT count(*) FROM sessions), (SELECT count(*) FROM turns)").fetchone()
+            sessions = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+            turns = connection.execute("SELECT count(*) FROM turns").fetchone()[0]
     except (ProcyError, sqlite3.Error) as error:
-        yield Finding("problem", f"database {places.db}: {error}", getattr(error, "remedy", "") or "Move it away and record anew")
+        yield Finding("problem", f"database {places.db}: {error}", "Move it away; a new one is made by the next recording")
         return
     if verdict != "ok":
         yield Finding("problem", f"database {places.db} is damaged: {verdict}", "Restore a copy, or: sqlite3 FILE .recover")
@@ -123,7 +126,9 @@ def check_recordings(places: Places) -> Iterator[Finding]:
         if meta.wanted == "recording":
             live.append(spool)
             if not spool.tap_is_running():
-                yield Finding("note", f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now", "The sidecar attaches it again")
+                yield Finding(
+                    "note", f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now", "The sidecar attaches it again"
+                )
         state = spool.state()
         if state and state.lost:
             yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
@@ -133,7 +138,8 @@ def check_recordings(places: Places) -> Iterator[Finding]:
     if lock is None and os.path.isdir(places.home):
         yield Finding("ok", f"recording {len(live)} pane{'' if len(live) == 1 else 's'}; the sidecar runs")
     elif live:
-        yield Finding("problem", "panes are recorded but the sidecar does not run", f"Start it: procy record in one of them; see {places.sidecar_log}")
+        remedy = f"Start it with procy record in one of them, and see {places.sidecar_log}"
+        yield Finding("problem", "panes are recorded but the sidecar does not run", remedy)
     else:
         yield Finding("ok", "nothing is recorded now")
     if lock is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,11 +83,10 @@ def writing(path: str | None, mode: str) -> Iterator[IO[Any]]:
     if path is None:
         yield sys.stdout.buffer if "b" in mode else sys.stdout
         return
-    import os
-
     beside = f"{path}.{os.getpid()}.part"
+    binary = "b" in mode
     try:
-        with open(beside, mode, **({} if "b" in mode else {"encoding": "utf-8", "newline": ""})) as file:
+        with open(beside, mode, encoding=None if binary else "utf-8", newline=None if binary else "") as file:
             yield file
         os.replace(beside, path)
     except BaseException:

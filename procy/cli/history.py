@@ -24,4 +24,5 @@ def history_command(session: str | None, limit: int, as_json: bool, db: str | No
     for row in rows:
         handle = click.style(f"{read.short(row['session_id'])}:{row['seq']}".ljust(11), dim=True)
         colour = "magenta" if row["origin"] == "procy" else "green"
-        click.echo(f"{click.style(local_time(row['started_at'])[5:16], dim=True)}  {handle} {click.style(one_line(row['prompt'], 100), fg=colour)}")
+        when = click.style(local_time(row["started_at"])[5:16], dim=True)
+        click.echo(f"{when}  {handle} {click.style(one_line(row['prompt'], 100), fg=colour)}")

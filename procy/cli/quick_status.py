@@ -58,7 +58,8 @@ def read_status(path: str) -> tuple[list[dict[str, object]], dict[str, object]]:
 def line(sessions: list[dict[str, object]]) -> str:
     """``2 busy 1 waiting``: states of what is recorded, in a few characters."""
     states = [str(one["state"] or "idle") if one["status"] == "recording" else "paused" for one in sessions]
-    return " ".join(f"{states.count(state)} {state}" for state in ("waiting", "busy", "error", "idle", "paused") if state in states)
+    shown = ("waiting", "busy", "error", "idle", "paused")
+    return " ".join(f"{states.count(state)} {state}" for state in shown if state in states)
 
 
 def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]) -> None:
@@ -68,6 +69,7 @@ def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]
         state = "paused" if one["status"] == "paused" else str(one["state"] or "starting")
         reason = f" ({one['state_reason']})" if one["state_reason"] else ""
         name = f" {one['name']}" if one["name"] else ""
-        print(f"{one['pane_id']:>5}  {str(one['id'])[-6:]}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {one['cwd']}{name}")
+        handle = str(one["id"])[-6:]
+        print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {one['cwd']}{name}")
     cost = f", ${today['cost_usd']:.2f}" if today["cost_usd"] is not None else ""
     print(f"Today: {today['turns']} turns, {today['input_tokens']:,} tokens in, {today['output_tokens']:,} out{cost}")

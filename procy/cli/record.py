@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from procy.capture.tmux import current_socket
 from procy.cli.common import db_option, places_of, reader
 from procy.errors import AgentError, HandleError
 from procy.places import Places, find_places
@@ -31,8 +32,15 @@ def say(text: str) -> None:
 @click.option("--detached", is_flag=True, help="Outside tmux: do not attach to the new tmux session.")
 @db_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-def record_command(
-    target: str, name: str, resume: str | None, steal: bool, cwd: str | None, detached: bool, db: str | None, command: tuple[str, ...]
+def record_command(  # noqa: PLR0913
+    target: str,
+    name: str,
+    resume: str | None,
+    steal: bool,
+    cwd: str | None,
+    detached: bool,
+    db: str | None,
+    command: tuple[str, ...],
 ) -> None:
     """Record this pane, or start COMMAND and record it.
 
@@ -75,7 +83,7 @@ def record_agent(wish: Wish, command: tuple[str, ...], cwd: str, attach: bool = 
     os.chdir(cwd)
     spool = start.new_spool(wish)
     wish = Wish(**{**{name: getattr(wish, name) for name in Wish.__slots__}, "session_id": spool.session_id})
-    if start.current_socket():
+    if current_socket():
         tmux = start.here()
         pane = tmux.pane(os.environ.get("TMUX_PANE", ""))
         running = start.spool_of(wish.places, pane)
@@ -108,7 +116,8 @@ def resumed(
     if given and session["agent_session_id"] and profile.transcript:
         given = profile.resume(given, session["agent_session_id"])
     elif profile.transcript:
-        raise AgentError(f"session {short(session['id'])} has no conversation to resume", "Start a new one: procy record -- COMMAND")
+        what = f"session {short(session['id'])} has no conversation to resume"
+        raise AgentError(what, "Start a new one: procy record -- COMMAND")
     wish = Wish(
         places=wish.places,
         name=wish.name or session["name"] or "",
@@ -127,7 +136,7 @@ def default_command(agent: str) -> str:
 
 def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
     if arguments == ("--all",):
-        stopped = [spool for spool in start.spools(places.spool) if spool.meta().wanted in ("recording", "paused")]
+        stopped = start.recordings(places)
         for spool in stopped:
             start.stop(spool)
         say(f"stopped {len(stopped)} recording{'' if len(stopped) == 1 else 's'}")
@@ -166,7 +175,7 @@ def start_configured(agent: str | None, cwd: str | None, ui: bool, ui_port: int 
     settings = load_settings(places)
     command = tuple(shlex.split(agent or settings.agent))
     if not command:
-        raise AgentError("no agent is configured", f"Set agent = \"claude\" in {places.config}, or give --agent COMMAND")
+        raise AgentError("no agent is configured", f'Set agent = "claude" in {places.config}, or give --agent COMMAND')
     if ui:
         from procy.ui.launch import start_in_background
 

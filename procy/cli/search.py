@@ -13,11 +13,13 @@ from procy.store import read
 @click.command("search")
 @click.argument("words", nargs=-1, required=True)
 @click.option("-s", "--session", help="Only in this session.")
-@click.option("-t", "--terminal", is_flag=True, help="In what stood on the terminal, instead of prompts, answers and tool inputs.")
+@click.option("-t", "--terminal", is_flag=True, help="In what stood on the terminal, not in prompts, answers and tool inputs.")
 @click.option("-n", "--limit", default=20, show_default=True, help="How many places, newest first.")
 @json_option
 @db_option
-def search_command(words: tuple[str, ...], session: str | None, terminal: bool, limit: int, as_json: bool, db: str | None) -> None:
+def search_command(
+    words: tuple[str, ...], session: str | None, terminal: bool, limit: int, as_json: bool, db: str | None
+) -> None:
     """Full-text search: all WORDS are wanted, "…" is a phrase, word* a beginning."""
     query = " ".join(f'"{word}"' if " " in word else word for word in words)
     with reader(db) as connection:

@@ -32,7 +32,9 @@ def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | N
         calls = read.tool_calls(connection, [turn["id"] for turn in turns])
         files = read.turn_files(connection, [turn["id"] for turn in turns])
     if as_json:
-        rows = [{**turn, "tool_calls": as_dicts(calls[turn["id"]]), "files": as_dicts(files[turn["id"]])} for turn in as_dicts(turns)]
+        rows = [
+            {**turn, "tool_calls": as_dicts(calls[turn["id"]]), "files": as_dicts(files[turn["id"]])} for turn in as_dicts(turns)
+        ]
         print_json({"session": as_dicts([session])[0], "turns": rows} if session else rows[0])
         return
     if session:
@@ -51,11 +53,11 @@ def print_session(session: sqlite3.Row, shown: int) -> None:
 
 def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], files: list[sqlite3.Row], full: bool) -> None:
     colour = ORIGIN_COLOURS.get(turn["origin"], "cyan")
-    used = " ".join(
-        f"{tokens(turn[column])} {word}" for column, word in (("input_tokens", "in"), ("cache_read_tokens", "cached"), ("output_tokens", "out")) if turn[column]
-    )
+    counts = (("input_tokens", "in"), ("cache_read_tokens", "cached"), ("output_tokens", "out"))
+    used = " ".join(f"{tokens(turn[column])} {word}" for column, word in counts if turn[column])
     status = "" if turn["status"] == "done" else f" [{turn['status']}]"
-    click.echo(click.style(f"\n#{turn['seq']} {local_time(turn['started_at'])}{status}", fg=colour, bold=True) + click.style(f"  {turn['model'] or ''} {used}".rstrip(), dim=True))
+    heading = click.style(f"\n#{turn['seq']} {local_time(turn['started_at'])}{status}", fg=colour, bold=True)
+    click.echo(heading + click.style(f"  {turn['model'] or ''} {used}".rstrip(), dim=True))
     click.echo(click.style(turn["prompt"] if full else shorten(turn["prompt"], 6), fg=colour))
     written = 0
     for call in calls:
@@ -79,7 +81,8 @@ def print_text(response: str, start: int, end: int, full: bool) -> int:
 def print_call(call: sqlite3.Row, full: bool) -> None:
     took = f" {call['duration_ms']} ms" if call["duration_ms"] is not None else ""
     mark = {"ok": "", "error": " failed", "denied": " denied", "unknown": " no result"}[call["status"]]
-    click.echo(click.style(f"  ▸ {call['name']} {one_line(brief_input(call['input']), 100)}", fg="blue") + click.style(f"{took}{mark}", dim=True))
+    what = click.style(f"  ▸ {call['name']} {one_line(brief_input(call['input']), 100)}", fg="blue")
+    click.echo(what + click.style(f"{took}{mark}", dim=True))
     if full and call["result"]:
         click.echo(click.style("\n".join(f"    {line}" for line in call["result"].split("\n")), dim=True))
 

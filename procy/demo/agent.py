@@ -15,6 +15,7 @@ import sys
 import termios
 import time
 import tty
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from procy.demo.script import Edit, Run, Say, Step, Think, Write, steps_for
@@ -56,7 +57,8 @@ class Agent:
         width = shutil.get_terminal_size().columns
         rule = DIM + "─" * width + PLAIN
         shown = self.typed.replace("\n", "⏎")[-(width - 4) :]
-        lines = [f"{YELLOW}{self.note}{PLAIN}" if self.note else "", rule, f"{GREEN}❯{PLAIN} {shown}", rule, f"{DIM}  esc interrupts · ctrl-d leaves{PLAIN}"]
+        note = f"{YELLOW}{self.note}{PLAIN}" if self.note else ""
+        lines = [note, rule, f"{GREEN}❯{PLAIN} {shown}", rule, f"{DIM}  esc interrupts · ctrl-d leaves{PLAIN}"]
         self.drawn = len(lines)
         return "\r\n".join(lines) + f"\x1b[2A\r\x1b[{2 + display_width(shown)}C"
 
@@ -194,10 +196,11 @@ class Agent:
         after = before.replace(step.old, step.new, 1)
         path.write_text(after, encoding="utf-8")
         hunks = patch(before, after)
-        changed = [line for hunk in hunks for line in hunk["lines"] if line[:1] in "+-"]
+        changed = [line for hunk in hunks for line in hunk.lines if line[:1] in "+-"]
         colours = "\n".join(f"     {GREEN if line[0] == '+' else RED}{line}{PLAIN}" for line in changed)
         self.print(f"{BLUE}● Edit({step.path}){PLAIN}\n{colours}\n")
-        self.transcript.result(key, f"The file {step.path} has been updated.", False, {"filePath": step.path, "structuredPatch": hunks})
+        details = {"filePath": step.path, "structuredPatch": [asdict(hunk) for hunk in hunks]}
+        self.transcript.result(key, f"The file {step.path} has been updated.", False, details)
 
     def run(self, step: Run) -> None:
         key = self.transcript.call("Bash", {"command": step.command})
@@ -220,16 +223,29 @@ class Agent:
             self.status("clear")
 
 
-def patch(before: str, after: str) -> list[dict[str, object]]:
-    """Hunks in the form of Claude Code's ``structuredPatch``."""
+@dataclass(frozen=True)
+class Hunk:
+    """In the form of Claude Code's ``structuredPatch``."""
+
+    oldStart: int
+    oldLines: int
+    newStart: int
+    newLines: int
+    lines: list[str]
+
+
+def patch(before: str, after: str) -> list[Hunk]:
     old, new = before.splitlines(), after.splitlines()
-    hunks: list[dict[str, object]] = []
+    hunks = []
     for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(2):
-        lines = []
+        lines: list[str] = []
         for kind, i, j, k, m in group:
-            lines += [f" {line}" for line in old[i:j]] if kind == "equal" else [f"-{line}" for line in old[i:j]] + [f"+{line}" for line in new[k:m]]
+            if kind == "equal":
+                lines += [f" {line}" for line in old[i:j]]
+            else:
+                lines += [f"-{line}" for line in old[i:j]] + [f"+{line}" for line in new[k:m]]
         first, last = group[0], group[-1]
-        hunks.append({"oldStart": first[1] + 1, "oldLines": last[2] - first[1], "newStart": first[3] + 1, "newLines": last[4] - first[3], "lines": lines})
+        hunks.append(Hunk(first[1] + 1, last[2] - first[1], first[3] + 1, last[4] - first[3], lines))
     return hunks
 
 

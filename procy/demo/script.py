@@ -1,7 +1,7 @@
 """What the scripted agent does for which prompt. Data only; the agent really runs every command and writes every file."""
 
 from dataclasses import dataclass
-from typing import Union
+from typing import TypeAlias
 
 COUNTER = '''\
 """Counts words in a text."""
@@ -13,7 +13,7 @@ def count(text: str) -> Counter:
     return Counter(text.split())
 '''
 
-TEST = '''\
+TEST = """\
 import unittest
 
 from wordcount import count
@@ -27,7 +27,7 @@ class CountTest(unittest.TestCase):
 
 if __name__ == "__main__":
     unittest.main()
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Run:
     command: str
 
 
-Step = Union[Say, Think, Write, Edit, Run]
+Step: TypeAlias = Say | Think | Write | Edit | Run
 
 SCRIPT: tuple[tuple[str, tuple[Step, ...]], ...] = (
     (
@@ -78,7 +78,10 @@ SCRIPT: tuple[tuple[str, tuple[Step, ...]], ...] = (
             Say("Let me write down what I expect first, and run it."),
             Write("test_wordcount.py", TEST),
             Run("python3 -m unittest -q test_wordcount"),
-            Say("The test fails: `The` and `the` are counted apart, and so are `dog` and `dog!`.\n\nShall I make it ignore case and punctuation?"),
+            Say(
+                "The test fails: `The` and `the` are counted apart, and so are `dog` and `dog!`.\n\n"
+                "Shall I make it ignore case and punctuation?"
+            ),
         ),
     ),
     (

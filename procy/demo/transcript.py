@@ -41,7 +41,8 @@ class Transcript:
     def say(self, content: list[dict[str, Any]], stop_reason: str) -> None:
         self.messages += 1
         words = len(json.dumps(content)) // 4
-        usage = {"input_tokens": 40, "output_tokens": words, "cache_read_input_tokens": 900 + 60 * self.messages, "cache_creation_input_tokens": 0}
+        cached = 900 + 60 * self.messages
+        usage = {"input_tokens": 40, "output_tokens": words, "cache_read_input_tokens": cached, "cache_creation_input_tokens": 0}
         message = {"id": f"msg_{uuid.uuid4().hex[:24]}", "role": "assistant", "model": "scripted-demo", "content": content,
                    "stop_reason": stop_reason, "usage": usage}  # fmt: skip
         self.add("assistant", message=message)

@@ -21,7 +21,9 @@ CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S
 RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
 BULLET = re.compile(r"^(?:[●•⏺✦◦⬤] ?|  )")
 NOISE = re.compile(
-    r"^\s{30,}\S.*$|^\s*(?:[✢✳✶✻✽∗·*⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏◐◑◒◓] .*(?:\d+s|…).*|Worked for .*|.*\b(?:esc|ctrl\+c) to (?:interrupt|cancel)\b.*|⎿ +Tip: .*)$",
+    r"^\s{30,}\S.*$"
+    r"|^\s*(?:[✢✳✶✻✽∗·*⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏◐◑◒◓] .*(?:\d+s|…).*|Worked for .*|⎿ +Tip: .*"
+    r"|.*\b(?:esc|ctrl\+c) to (?:interrupt|cancel)\b.*)$",
     re.IGNORECASE,
 )
 

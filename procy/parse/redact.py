@@ -23,6 +23,7 @@ def form(name: str, hints: str, pattern: str) -> Form:
     return Form(name, tuple(hints.split()), re.compile(pattern, re.DOTALL))
 
 
+KEPT = r"\g<kept>"
 FORMS = (
     form("private-key", "PRIVATE", r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----.*?(?:-----END \1-----|\Z)"),
     form("anthropic-key", "sk-ant-", r"\bsk-ant-[A-Za-z0-9_-]{20,}"),
@@ -53,7 +54,7 @@ def mask(text: str) -> str:
     """The text with every secret replaced by ``[redacted:form]``."""
     for name, hints, pattern in FORMS:
         if any(hint in text for hint in hints):
-            text = pattern.sub(lambda match, name=name: f"{match.groupdict().get('kept', '')}[redacted:{name}]", text)
+            text = pattern.sub(rf"{KEPT if 'kept' in pattern.groupindex else ''}[redacted:{name}]", text)
     return text
 
 

@@ -21,9 +21,7 @@ SCROLLBACK_BYTES = 256 << 20  # the library's own default is far smaller and sil
 HOME = b"\x1b[H"
 ALTERNATE_ON = re.compile(rb"\x1b\[\?(?:1049|1047|47)h")
 
-_track = union_fn(
-    "ghostty_terminal_grid_ref_track", "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyTrackedGridRef*)"
-)
+_track = union_fn("ghostty_terminal_grid_ref_track", "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyTrackedGridRef*)")
 
 
 class Screen:
@@ -95,7 +93,7 @@ class Screen:
 
     def lines(self) -> list[str]:
         """The visible rows from top to bottom, trailing blanks removed."""
-        columns, rows = self.size
+        rows = self.size[1]
         return self.rows(self.history_rows, self.history_rows + rows)
 
     def rows(self, start: int, end: int) -> list[str]:

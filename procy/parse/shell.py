@@ -16,7 +16,8 @@ from procy.types import Turn
 
 PROMPT = re.compile(r"^(?=.*\S)(?P<lead>.{0,200}?)(?P<glyph>[$#%>❯›»λ➜]|\.\.\.|\w>)[ \xa0]$")
 CONTINUATION = re.compile(  # the prompt of a line that goes on: sh, Python, zsh, SQLite, psql
-    r"^(?:\s*\.{3}>?|>|(?:[dbc]?quote|cmdand|cmdor|pipe|heredocd?|for|while|if|then|else|cursh|subsh|function)>|\w*[-'\"(]>) (?=.|$)"
+    r"^(?:\s*\.{3}>?|>|\w*[-'\"(]>"
+    r"|(?:[dbc]?quote|cmdand|cmdor|pipe|heredocd?|for|while|if|then|else|cursh|subsh|function)>) (?=.|$)"
 )
 HARVEST_ROWS = 1000
 RESPONSE_LIMIT = 1 << 20  # characters; of a longer output the beginning and the end are kept
@@ -177,13 +178,12 @@ class ShellReader:
 
     def typed(self, screen: Screen, last: int) -> str:
         """The input that ends in absolute row ``last``: searched upward, because an erased screen moves the prompt."""
+        lead, began = self.prompt.rstrip(), self.prompt_row.row if self.prompt_row else None
         first = last
-        while first > max(last - 200, 0) and not (self.prompt and screen.rows(first, first + 1)[0].startswith(self.prompt.rstrip())):
-            if self.prompt_row is not None and first == self.prompt_row.row:
-                break
+        while first > max(last - 200, 0) and first != began and not (lead and screen.rows(first, first + 1)[0].startswith(lead)):
             first -= 1
         lines = screen.text(first, last + 1).split("\n")
-        lines[0] = lines[0][len(self.prompt) :] if lines[0].startswith(self.prompt.rstrip()) else strip_prompt(lines[0])
+        lines[0] = lines[0][len(self.prompt) :] if lines[0].startswith(lead) else strip_prompt(lines[0])
         return "\n".join([lines[0], *(CONTINUATION.sub("", line) for line in lines[1:])])
 
     # -- reads and rests --------------------------------------------------------------------------------------------------

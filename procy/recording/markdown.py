@@ -12,9 +12,10 @@ def markdown(
 ) -> Iterator[str]:
     """The lines, with newlines."""
     yield f"# {session['name'] or session['agent']}\n\n"
-    facts = [("Agent", session["agent"]), ("Directory", session["cwd"]), ("Branch", session["branch"]), ("Started", session["started_at"]),
-             ("Ended", session["ended_at"]), ("Session", session["id"])]  # fmt: skip
-    yield "".join(f"- {name}: {value}\n" for name, value in facts if value) + "\n"
+    facts = (("Agent", "agent"), ("Directory", "cwd"), ("Branch", "branch"), ("Started", "started_at"), ("Ended", "ended_at"))
+    yield (
+        "".join(f"- {name}: {session[column]}\n" for name, column in facts if session[column]) + f"- Session: {session['id']}\n\n"
+    )
     for turn in turns:
         yield from turn_markdown(turn, calls[turn["id"]], files[turn["id"]])
 

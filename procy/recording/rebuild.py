@@ -33,7 +33,8 @@ def rebuild(connection: sqlite3.Connection, session_id: str, settings: Settings)
     pictures = list(keyframes(connection, session_id, turns))
     with write.transaction(connection):
         write.forget_derived(connection, session_id)
-        write.put_turns(connection, session_id, turns, mask, lambda turn: settings.cost(turn.model, turn.usage))
+        for turn in turns:
+            write.put_turn(connection, session_id, turn, mask, settings.cost(turn.model, turn.usage))
         for offset, picture in pictures:
             write.put_keyframe(connection, session_id, offset, picture)
         for one in reader.texts.take():
@@ -82,7 +83,8 @@ def keyframes(connection: sqlite3.Connection, session_id: str, turns: list[Turn]
     """The screen at both ends of every turn, from the block that holds the place."""
     offsets = sorted({place for turn in turns for place in (turn.terminal_from, turn.terminal_to) if place is not None})
     rows = connection.execute(
-        "SELECT end, columns, rows, screen, start, started_ns, bytes, reads FROM terminal_blocks WHERE session_id = ? ORDER BY start",
+        "SELECT end, columns, rows, screen, start, started_ns, bytes, reads FROM terminal_blocks "
+        "WHERE session_id = ? ORDER BY start",
         (session_id,),
     ).fetchall()
     for end, columns, height, screen, *block in rows:

@@ -3,21 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from typing import Any, NamedTuple
 
 from procy.parse.terminal import TerminalReader
 from procy.store.blobs import unpack, unpack_block
-from procy.types import Picture, Read
-
-
-class PaneEvent(NamedTuple):
-    """One row of ``pane_events``; ``picture`` where one was taken."""
-
-    at_ns: int
-    offset: int
-    kind: str
-    detail: dict[str, Any]
-    picture: Picture | None
+from procy.types import PaneEvent, Picture, Read
 
 
 def stored_events(connection: sqlite3.Connection, session_id: str) -> list[PaneEvent]:

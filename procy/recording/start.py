@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -42,6 +43,18 @@ class Wish:
     started_ns: int = 0
 
 
+def recordings(places: Places) -> list[Spool]:
+    """The folders of everything that is recorded or paused now."""
+    found = []
+    for spool in spools(places.spool):
+        try:
+            if spool.meta().wanted in ("recording", "paused"):
+                found.append(spool)
+        except (OSError, ValueError, TypeError):
+            continue
+    return found
+
+
 def here() -> Tmux:
     """The tmux that this process runs in."""
     socket = current_socket()
@@ -52,12 +65,9 @@ def here() -> Tmux:
 
 def spool_of(places: Places, pane: Pane) -> Spool | None:
     """The folder of the session that this pane is recorded in, paused ones included."""
-    for spool in reversed(spools(places.spool)):
-        try:
-            meta = spool.meta()
-        except (OSError, ValueError, TypeError):
-            continue
-        if (meta.pane_id, meta.server_pid) == (pane.pane_id, pane.server_pid) and meta.wanted in ("recording", "paused"):
+    for spool in reversed(recordings(places)):
+        meta = spool.meta()
+        if (meta.pane_id, meta.server_pid) == (pane.pane_id, pane.server_pid):
             return spool
     return None
 
@@ -172,10 +182,8 @@ def session_name(argv: Sequence[str], spool: Spool) -> str:
 def stop(spool: Spool) -> None:
     """End a recording: what the tap has not read yet is read first."""
     meta = spool.change_meta(wanted="off")
-    try:
+    with suppress(TmuxError):  # the pane may be gone already
         attach.detach(spool, meta)
-    except TmuxError:
-        pass  # the pane is gone already
 
 
 def pause(places: Places, spool: Spool) -> bool:

@@ -7,10 +7,10 @@ from pathlib import Path
 from procy.capture import tap
 from procy.capture.spool import Cursor, Spool
 from procy.parse.screen import Screen
-from procy.recording.replay import PaneEvent, stored_events, stored_reads
+from procy.recording.replay import stored_events, stored_reads
 from procy.recording.timeline import Timeline, load_timeline
 from procy.store.blobs import unpack
-from procy.types import Picture, Read
+from procy.types import PaneEvent, Picture, Read
 
 EMPTY = Picture(80, 24, b"")
 

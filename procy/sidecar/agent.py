@@ -1,14 +1,13 @@
 """Which agent runs in a pane, and the conversations it keeps."""
 
 import sqlite3
-from functools import partial
 from pathlib import Path
 
 from procy.capture import process as processes
 from procy.capture.transcript import read_lines
 from procy.plugins import profile_of
-from procy.sidecar.outbox import Outbox
 from procy.recording.conversations import new_reader, replay_conversation
+from procy.sidecar.rows import Rows
 from procy.store import write
 from procy.types import Process, Profile, TranscriptFile, Turn
 
@@ -56,21 +55,20 @@ def find_agent(group: int) -> tuple[Process | None, Profile | None]:
 class Conversation:
     """One transcript file, followed from where it was left: its lines become raw rows and turns."""
 
-    def __init__(self, connection: sqlite3.Connection, profile: Profile, file: TranscriptFile, session_id: str) -> None:
-        self.file = file
-        self.session_id = session_id
+    def __init__(self, connection: sqlite3.Connection, rows: Rows, profile: Profile, file: TranscriptFile) -> None:
+        self.file, self.rows = file, rows
         self.reader = new_reader(profile.transcript, file.agent_session_id)
-        with write.transaction(connection):
-            self.id, self.offset = write.put_transcript(
-                connection, profile.name, file.agent_session_id, file.path, session_id
-            )
+        self.id = write.transcript_id(profile.name, file.agent_session_id, file.path)
+        row = connection.execute("SELECT next_offset FROM transcripts WHERE id = ?", (self.id,)).fetchone()
+        self.offset = row[0] if row else 0
+        rows.transcript(profile.name, file)
         replay_conversation(connection, self.id, self.reader)
 
     def unsettled(self) -> list[Turn]:
         """Of the turns that the database has already: those about which something may still change."""
         return list(self.reader.changed())[-2:]
 
-    def advance(self, outbox: Outbox) -> bool:
+    def advance(self) -> bool:
         """Read what the agent wrote since; True when there was something."""
         lines, next_offset = read_lines(self.file.path, self.offset)
         if not lines:
@@ -78,12 +76,11 @@ class Conversation:
         for _, line in lines:
             self.reader.feed(line)
         self.offset = next_offset
-        fields = {"transcript_id": self.id, "lines": lines, "next_offset": next_offset}
-        outbox.put(partial(write.add_transcript_lines, **fields))
+        self.rows.lines(self.id, lines, next_offset)
         for path in self.reader.wanted():
             content = read_file(path)
             self.reader.give(path, content)
-            outbox.put(partial(write.add_transcript_file, transcript_id=self.id, path=path, content=content))
+            self.rows.file(self.id, path, content)
         return True
 
 

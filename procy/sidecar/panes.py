@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from procy.capture import attach
@@ -119,8 +119,6 @@ class PaneWatch:
         """Put the state into pane options, from where window lists and status lines read it."""
         values = {"@procy_state": state.state if state else "", "@procy_reason": state.reason if state else "",
                   "@procy_session": meta.session_id if state else ""}  # fmt: skip
-        try:
+        with suppress(TmuxError):  # the pane is gone: there is nobody to show it to
             for name, value in values.items():
                 self.tmux(meta.tmux_socket).set_option(meta.pane_id, name, value)
-        except TmuxError:
-            pass  # the pane is gone: there is nobody to show it to

@@ -12,37 +12,38 @@ from typing import Any
 
 from procy import ids
 from procy.capture import attach, hooks, tap
-from procy.capture.spool import Cursor, Meta, Spool
+from procy.capture.spool import Meta, Spool
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
-from procy.recording.replay import PaneEvent, replay, tell
+from procy.recording.replay import replay, tell
 from procy.recording.timeline import Timeline, load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch, Conversation
 from procy.sidecar.outbox import Outbox
+from procy.sidecar.rows import Rows
 from procy.sidecar.state import StateWatch
 from procy.sidecar.terminal import Notice, Terminal, load_durable
-from procy.store import write
 from procy.store.db import iso
-from procy.types import Evidence, Picture, Profile, Read, TranscriptFile, Turn
+from procy.types import Evidence, PaneEvent, Picture, Profile, Read, TranscriptFile
 
 READ_BYTES = 4 << 20  # per tick
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
-LOST = ("the tmux server is gone", "the pane was gone when procy looked")  # ends without an end
 LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output
+LOST = ("the tmux server is gone",)  # ends without an end
+
+Show = Callable[[Meta, Evidence | None], None]
 
 
 class Follower:
     """Follows one spool until it is finished. ``tick`` reads what is new; the sidecar sends the outbox."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings, show: Callable[[Meta, Evidence], None]
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings, show: Show) -> None:
         self.connection, self.outbox, self.spool, self.settings, self.show = connection, outbox, spool, settings, show
         self.meta = spool.meta()
         self.id = self.meta.session_id
+        self.rows = Rows(outbox, self.id, settings)
         durable = load_durable(connection, self.id)
         self.terminal = Terminal(spool, durable)
         self.timeline = load_timeline(connection, self.id)
@@ -50,7 +51,8 @@ class Follower:
         self.agent = AgentWatch()
         self.state = StateWatch()
         self.conversations: dict[str, Conversation] = {}
-        self.books = {self.id: TurnBook(self.timeline)}
+        self.book = TurnBook(self.timeline)
+        self.children: dict[str, tuple[Rows, TurnBook]] = {}  # sub-agents' sessions by id
         self.hooks_read: set[Path] = set()
         self.keyframes: set[int] = set()
         self.looked_ns = 0
@@ -82,7 +84,7 @@ class Follower:
             **({"parent_id": meta.parent_id} if meta.parent_id else {}),
             **({"agent_session_id": meta.agent_session_id} if meta.agent_session_id else {}),
         }
-        self.outbox.put(partial(write.put_session, session_id=self.id, values=values))
+        self.rows.session(values)
 
     # -- every tick ---------------------------------------------------------------------------------------------------
 
@@ -126,15 +128,8 @@ class Follower:
 
     def cut_blocks(self, everything: bool) -> None:
         for block, cursor in self.terminal.cut(everything):
-            if self.settings.raw != "drop":
-                self.outbox.put(partial(write.add_block, session_id=self.id, block=block))
-            self.put_cursor(cursor)
-            self.outbox.put(partial(write.change_session, session_id=self.id, values={"terminal_bytes": block.end}))
+            self.rows.block(block, cursor)
             self.outbox.when_durable(partial(self.spool.prune, cursor.segment))
-
-    def put_cursor(self, cursor: Cursor) -> None:
-        position = {"segment": cursor.segment, "index": cursor.index, "offset": cursor.offset}
-        self.outbox.put(partial(write.put_cursor, session_id=self.id, **position))
 
     def on_notice(self, notice: Notice) -> None:
         if notice.kind == tap.END:
@@ -155,20 +150,15 @@ class Follower:
         kind = "gap" if seed.cause else "attach"
         detail = {"cause": seed.cause, "since_ns": self.last_ns, **size} if seed.cause else size
         self.add_event(kind, seed.time_ns, detail, seed.picture)
-        self.put_cursor(self.terminal.cursor)
-        self.outbox.put(partial(write.change_session, session_id=self.id, values=size))
+        self.rows.cursor(self.terminal.cursor)
+        self.rows.change(**size)
         self.outbox.after(partial(seed.path.unlink, missing_ok=True))
 
     def add_event(self, kind: str, at_ns: int, detail: Mapping[str, Any], picture: Picture | None = None) -> None:
         """Something that happened to the pane at this place in its bytes."""
-        event = PaneEvent(at_ns, self.terminal.offset, kind, dict(detail), picture)
+        event = PaneEvent(at_ns, self.terminal.offset, kind, detail, picture)
         tell(self.reader, event)
-        screen = picture.escapes if picture else None
-        self.outbox.put(
-            partial(
-                write.add_pane_event, session_id=self.id, at_ns=at_ns, offset=event.offset, kind=kind, detail=detail, screen=screen
-            )
-        )
+        self.rows.event(event)
 
     # -- agent --------------------------------------------------------------------------------------------------------
 
@@ -187,7 +177,7 @@ class Follower:
             self.add_event("foreground", now_ns, detail)
             self.state.reset()
             if profile and profile.transcript:
-                self.outbox.put(partial(write.change_session, session_id=self.id, values={"agent": profile.name}))
+                self.rows.change(agent=profile.name)
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
             for file in self.agent.profile.transcripts(self.agent.process):
@@ -196,88 +186,90 @@ class Follower:
 
     def converse(self, profile: Profile, file: TranscriptFile) -> None:
         """Begin to follow a transcript: of the session itself, or, for a sub-agent, of a session below it."""
-        session_id = self.id
-        if file.parent:
-            session_id = ids.derived_id(self.meta.started_ns, self.id, file.agent_session_id)
-            self.register_child(session_id, profile, file)
-        conversation = Conversation(self.connection, profile, file, session_id)
+        rows, book = self.child(profile, file) if file.parent else (self.rows, self.book)
+        conversation = Conversation(self.connection, rows, profile, file)
         self.conversations[file.path] = conversation
-        self.books.setdefault(session_id, TurnBook(Timeline()))
-        self.books[session_id].put(conversation.unsettled())
+        book.put(conversation.unsettled())
         if not file.parent:
-            values = {"agent_session_id": file.agent_session_id, "agent": profile.name}
-            self.outbox.put(partial(write.change_session, session_id=self.id, values=values))
+            self.rows.change(agent_session_id=file.agent_session_id, agent=profile.name)
 
-    def register_child(self, session_id: str, profile: Profile, file: TranscriptFile) -> None:
-        values = {
-            "agent": profile.name,
-            "agent_session_id": file.agent_session_id,
-            "parent_id": self.id,
-            "cwd": self.meta.cwd,
-            "started_at": iso(self.last_ns or self.meta.started_ns),
-            "status": "recording",
-        }
-        with write.transaction(self.connection):
-            write.put_session(self.connection, session_id, values)
+    def child(self, profile: Profile, file: TranscriptFile) -> tuple[Rows, TurnBook]:
+        """The session of a sub-agent. Its turns lie nowhere in the terminal's bytes."""
+        session_id = ids.derived_id(self.meta.started_ns, self.id, file.agent_session_id)
+        rows = Rows(self.outbox, session_id, self.settings)
+        rows.session(
+            {
+                "agent": profile.name,
+                "agent_session_id": file.agent_session_id,
+                "parent_id": self.id,
+                "cwd": self.meta.cwd,
+                "started_at": iso(self.last_ns or self.meta.started_ns),
+                "status": "recording",
+            }
+        )
+        return self.children.setdefault(session_id, (rows, TurnBook(Timeline())))
 
     def read_conversations(self, now_ns: int) -> None:
         for conversation in self.conversations.values():
-            if conversation.advance(self.outbox):
-                self.books[conversation.session_id].put(conversation.reader.changed())
-                self.last_ns = max(self.last_ns, now_ns if self.ending else self.last_ns)
+            if conversation.advance():
+                self.book_of(conversation).put(conversation.reader.changed())
+                self.ending_ns = now_ns if self.ending else 0
+                self.write_title(conversation)
+
+    def book_of(self, conversation: Conversation) -> TurnBook:
+        child = self.children.get(conversation.rows.session_id)
+        return child[1] if child else self.book
+
+    def write_title(self, conversation: Conversation) -> None:
+        reader = conversation.reader
+        if reader.cost_usd is not None:
+            conversation.rows.change(cost_usd=reader.cost_usd)
+        if reader.title and not self.meta.name:
+            conversation.rows.change(name=mask(reader.title))
 
     def read_hooks(self) -> None:
         for file in hooks.waiting(self.spool.hooks):
-            if file.path in self.hooks_read:
-                continue
-            self.hooks_read.add(file.path)
-            event = hook_name(file.payload)
-            fields = {"at_ns": file.time_ns, "event": event, "payload": file.payload}
-            self.outbox.put(partial(write.add_hook_event, session_id=self.id, **fields))
-            self.outbox.after(partial(file.path.unlink, missing_ok=True))
-            self.state.hook(event, file.payload, file.time_ns)
+            if file.path not in self.hooks_read:
+                self.hooks_read.add(file.path)
+                name = hook_name(file.payload)
+                self.rows.hook(file, name)
+                self.outbox.after(partial(file.path.unlink, missing_ok=True))
+                self.state.hook(name, file.payload)
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def write_turns(self, now_ns: int) -> None:
-        self.books[self.id].put(self.reader.changed())
+        self.book.put(self.reader.changed())
         idle = self.state.now
         if self.agent_tells() and idle.state == "idle" and now_ns - idle.at_ns > LAST_WORDS_NS:
-            self.books[self.id].idle_since(idle.at_ns)
-        for session_id, book in self.books.items():
+            self.book.idle_since(idle.at_ns)
+        for entry in self.book.take(now_ns):
+            self.rows.turn(entry.turn)
+            for offset in (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None):
+                self.put_keyframe(offset)
+        for rows, book in self.children.values():
             for entry in book.take(now_ns):
-                self.put_turn(session_id, entry.turn)
-                if session_id == self.id:
-                    for offset in (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None):
-                        self.put_keyframe(offset)
+                rows.turn(entry.turn)
 
     def write_texts(self) -> None:
-        for one in self.reader.texts.take():
-            fields = {"offset": one.offset, "text": one.text, "mask": mask}
-            self.outbox.put(partial(write.add_terminal_text, session_id=self.id, **fields))
-
-    def put_turn(self, session_id: str, turn: Turn) -> None:
-        self.outbox.put(partial(write.put_turns, session_id=session_id, turns=[turn], mask=mask, cost=self.cost))
+        for text in self.reader.texts.take():
+            self.rows.text(text)
 
     def put_keyframe(self, offset: int | None) -> None:
         if offset is None or offset in self.keyframes:
             return
         self.keyframes.add(offset)
         if picture := self.terminal.picture_at(offset):
-            self.outbox.put(partial(write.put_keyframe, session_id=self.id, offset=offset, picture=picture))
-
-    def cost(self, turn: Turn) -> float | None:
-        return self.settings.cost(turn.model, turn.usage)
+            self.rows.keyframe(offset, picture)
 
     def write_state(self, now_ns: int) -> None:
         """Tell the database and tmux when the agent's state is another one."""
         profile, process = self.agent.profile, self.agent.process
-        told = [one.reader.evidence() for one in self.conversations.values() if one.session_id == self.id]
+        told = [one.reader.evidence() for one in self.conversations.values() if one.rows is self.rows]
         live = profile.live(process) if profile and process else None
         if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns):
             now = self.state.now
-            values = {"state": now.state, "state_reason": mask(now.reason), "state_at": iso(now.at_ns)}
-            self.outbox.put(partial(write.change_session, session_id=self.id, values=values))
+            self.rows.change(state=now.state, state_reason=mask(now.reason), state_at=iso(now.at_ns))
             self.show(self.meta, now)
             if self.agent_tells():
                 self.add_event("state", now.at_ns, {"state": now.state, "reason": mask(now.reason)})
@@ -298,16 +290,19 @@ class Follower:
         self.cut_blocks(everything=True)
         self.reader.texts.end(self.terminal.offset)
         self.write_texts()
-        for session_id, book in self.books.items():
-            for turn in book.close(self.last_ns or now_ns):
-                self.put_turn(session_id, turn)
-        self.add_event("end", now_ns, {"cause": self.ending})
         ended = {"status": "lost" if self.ending in LOST else "ended", "ended_at": iso(self.last_ns or now_ns), "state": None}
-        for session_id in self.books:
-            self.outbox.put(partial(write.change_session, session_id=session_id, values=ended))
-        self.outbox.put(partial(write.drop_cursor, session_id=self.id))
-        self.outbox.when_durable(partial(self.spool.change_meta, wanted="done"))
+        for rows, book in [(self.rows, self.book), *self.children.values()]:
+            for turn in book.close(self.last_ns or now_ns):
+                rows.turn(turn)
+            rows.change(**ended)
+        self.add_event("end", now_ns, {"cause": self.ending})
+        self.rows.no_cursor()
+        self.outbox.when_durable(self.mark_done)
         self.finished = True
+
+    def mark_done(self) -> None:
+        """Everything is in the database: the folder may go."""
+        self.spool.change_meta(wanted="done")
 
     def salvage(self) -> None:
         """Bytes that a tap had begun to write when everything was killed, or that came while no tap could start."""

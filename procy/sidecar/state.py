@@ -27,7 +27,7 @@ class StateWatch:
         """Another program has the pane."""
         self.question = ""
 
-    def hook(self, event: str, payload: str, at_ns: int) -> None:
+    def hook(self, event: str, payload: str) -> None:
         """An agent's hook fired: what it asks for is told nowhere else in words."""
         if event == "PermissionRequest":
             self.question = describe_request(payload)

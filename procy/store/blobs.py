@@ -20,7 +20,7 @@ class Block(NamedTuple):
     end: int
     started_ns: int
     ended_ns: int
-    bytes: bytes
+    data: bytes  # zstd, as is ``reads``
     reads: bytes
     columns: int
     rows: int

@@ -13,6 +13,7 @@ SELECT sessions.*,
        (SELECT max(started_at) FROM turns WHERE session_id = sessions.id) AS last_turn_at
 FROM sessions
 """
+NO_SUBAGENT = "parent_id IS NULL OR pane_id IS NOT NULL"  # a sub-agent has no pane of its own
 SHORT = 6  # characters of the end of an id that lists show
 
 
@@ -24,11 +25,13 @@ def short(identifier: str) -> str:
 # -- sessions -----------------------------------------------------------------------------------------------------------
 
 
-def list_sessions(connection: sqlite3.Connection, limit: int = 50, live: bool = False, children: bool = False) -> list[sqlite3.Row]:
+def list_sessions(
+    connection: sqlite3.Connection, limit: int = 50, live: bool = False, children: bool = False
+) -> list[sqlite3.Row]:
     """Newest first; ``live`` ones are recorded now. Sub-agents' sessions only where ``children`` is set."""
     conditions = ["status IN ('recording', 'paused')"] if live else []
-    conditions += [] if children else ["parent_id IS NULL OR agent_session_id NOT LIKE 'agent-%'"]
-    where = "WHERE " + " AND ".join(f"({one})" for one in conditions) if conditions else ""
+    conditions += [] if children else [NO_SUBAGENT]
+    where = "WHERE " + " AND ".join(f"({condition})" for condition in conditions) if conditions else ""
     return connection.execute(f"{SESSION_SUMMARY} {where} ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)).fetchall()
 
 
@@ -44,13 +47,14 @@ def find_session(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
 
 
 def _sessions_by_handle(connection: sqlite3.Connection, handle: str) -> list[sqlite3.Row]:
-    newest = f"{SESSION_SUMMARY} WHERE parent_id IS NULL OR agent_session_id NOT LIKE 'agent-%' ORDER BY started_at DESC, id DESC"
+    newest = f"{SESSION_SUMMARY} WHERE {NO_SUBAGENT} ORDER BY started_at DESC, id DESC"
     if handle in ("last", "") or re.fullmatch(r"-[1-9]\d{0,5}", handle):
         skip = int(handle[1:]) - 1 if handle.startswith("-") else 0
         return connection.execute(f"{newest} LIMIT 1 OFFSET ?", (skip,)).fetchall()
     if handle.startswith("%"):
         return connection.execute(
-            f"{SESSION_SUMMARY} WHERE pane_id = ? ORDER BY status IN ('recording', 'paused') DESC, started_at DESC LIMIT 1", (handle,)
+            f"{SESSION_SUMMARY} WHERE pane_id = ? ORDER BY status IN ('recording', 'paused') DESC, started_at DESC LIMIT 1",
+            (handle,),
         ).fetchall()
     by_name = connection.execute(f"{SESSION_SUMMARY} WHERE name = ? ORDER BY started_at DESC LIMIT 1", (handle,)).fetchall()
     if by_name:
@@ -92,17 +96,21 @@ def find_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
     if colon:
         session_id = find_session(connection, session or "last")["id"]
         order, place = ("DESC", -int(number)) if number.startswith("-") else ("ASC", int(number or 1))
-        row = connection.execute(
+        rows = connection.execute(
             f"SELECT * FROM turns WHERE session_id = ? ORDER BY seq {order} LIMIT 1 OFFSET ?", (session_id, max(place - 1, 0))
-        ).fetchone()
-        if row is None:
+        ).fetchall()
+        if not rows:
             raise HandleError(f"no turn {handle!r}", f"See them with: procy show {session or 'last'}")
-        return row
+        return one(rows)
     rows = connection.execute(
         "SELECT * FROM turns WHERE id LIKE ? OR id LIKE ? LIMIT 2", (f"{handle.upper()}%", f"%{handle.upper()}")
     ).fetchall()
     if len(rows) != 1:
         raise HandleError(f"{'several turns' if rows else 'no turn'} {handle!r}", "Name it as SESSION:NUMBER, as in last:3")
+    return one(rows)
+
+
+def one(rows: list[sqlite3.Row]) -> sqlite3.Row:
     return rows[0]
 
 
@@ -167,7 +175,9 @@ def search(connection: sqlite3.Connection, query: str, limit: int = 20, session_
     ).fetchall()
 
 
-def search_terminal(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
+def search_terminal(
+    connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None
+) -> list[sqlite3.Row]:
     """Places in terminal text that hold all words: session_id, offset, snippet."""
     expression = match_expression(query)
     if not expression:

@@ -6,14 +6,14 @@ through which derived text enters the database.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from procy import ids
 from procy.store import blobs
 from procy.store.db import iso
-from procy.types import Picture, ToolCall, Turn
+from procy.types import PaneEvent, Picture, ToolCall, Turn
 
 Mask = Callable[[str], str]
 
@@ -51,7 +51,8 @@ def change_session(connection: sqlite3.Connection, session_id: str, values: Mapp
 
 def add_block(connection: sqlite3.Connection, session_id: str, block: blobs.Block) -> None:
     connection.execute(
-        "INSERT OR IGNORE INTO terminal_blocks (session_id, start, end, started_ns, ended_ns, bytes, reads, columns, rows, screen) "
+        "INSERT OR IGNORE INTO terminal_blocks "
+        "(session_id, start, end, started_ns, ended_ns, bytes, reads, columns, rows, screen) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (session_id, *block),
     )
@@ -65,26 +66,17 @@ def drop_cursor(connection: sqlite3.Connection, session_id: str) -> None:
     connection.execute("DELETE FROM spool_cursors WHERE session_id = ?", (session_id,))
 
 
-def add_pane_event(
-    connection: sqlite3.Connection,
-    session_id: str,
-    at_ns: int,
-    offset: int,
-    kind: str,
-    detail: Mapping[str, Any],
-    screen: bytes | None = None,
-) -> None:
-    """``kind``: attach, gap, resize, foreground, pause, resume, respawn, end."""
+def add_pane_event(connection: sqlite3.Connection, session_id: str, event: PaneEvent) -> None:
     connection.execute(
         "INSERT OR IGNORE INTO pane_events VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            ids.derived_id(at_ns, session_id, str(offset), kind),
+            ids.derived_id(event.at_ns, session_id, str(event.offset), event.kind),
             session_id,
-            at_ns,
-            offset,
-            kind,
-            json.dumps(detail),
-            None if screen is None else blobs.pack(screen),
+            event.at_ns,
+            event.offset,
+            event.kind,
+            json.dumps(event.detail),
+            None if event.picture is None else blobs.pack(event.picture.escapes),
         ),
     )
 
@@ -94,17 +86,15 @@ def add_hook_event(connection: sqlite3.Connection, session_id: str, at_ns: int, 
     connection.execute("INSERT OR IGNORE INTO hook_events VALUES (?, ?, ?, ?, ?)", (key, session_id, at_ns, event, payload))
 
 
-def put_transcript(
-    connection: sqlite3.Connection, agent: str, agent_session_id: str, path: str, session_id: str
-) -> tuple[str, int]:
-    """Find or make the transcript's row; returns its id and the offset to read on from."""
-    key = ids.derived_id(0, agent, agent_session_id, path)
+def transcript_id(agent: str, agent_session_id: str, path: str) -> str:
+    return ids.derived_id(0, agent, agent_session_id, path)
+
+
+def put_transcript(connection: sqlite3.Connection, session_id: str, agent: str, agent_session_id: str, path: str) -> None:
     connection.execute(
         "INSERT OR IGNORE INTO transcripts (id, agent, agent_session_id, path, session_id) VALUES (?, ?, ?, ?, ?)",
-        (key, agent, agent_session_id, path, session_id),
+        (transcript_id(agent, agent_session_id, path), agent, agent_session_id, path, session_id),
     )
-    row = connection.execute("SELECT next_offset FROM transcripts WHERE id = ?", (key,)).fetchone()
-    return key, row[0]
 
 
 def add_transcript_lines(
@@ -119,9 +109,7 @@ def add_transcript_lines(
 
 
 def add_transcript_file(connection: sqlite3.Connection, transcript_id: str, path: str, content: bytes) -> None:
-    connection.execute(
-        "INSERT OR IGNORE INTO transcript_files VALUES (?, ?, ?)", (transcript_id, path, blobs.pack(content))
-    )
+    connection.execute("INSERT OR IGNORE INTO transcript_files VALUES (?, ?, ?)", (transcript_id, path, blobs.pack(content)))
 
 
 def text_or_bytes(line: bytes) -> str | bytes:
@@ -151,47 +139,38 @@ def turn_id(session_id: str, turn: Turn) -> str:
     return ids.derived_id(turn.started_ns, session_id if turn.source == "screen" else "", turn.key)
 
 
-def put_turns(
-    connection: sqlite3.Connection,
-    session_id: str,
-    turns: Iterable[Turn],
-    mask: Mask,
-    cost: Callable[[Turn], float | None],
-) -> None:
-    """Insert or renew turns with their tool calls, files and index entry. A turn that another session has stays there."""
-    for turn in turns:
-        key = turn_id(session_id, turn)
-        row = connection.execute("SELECT session_id, seq FROM turns WHERE id = ?", (key,)).fetchone()
-        if row and row[0] != session_id:
-            continue
-        seq = row[1] if row else next_seq(connection, session_id, turn.started_ns)
-        number = put_turn(connection, session_id, key, seq, turn, mask, cost(turn))
-        tools = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
-        connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
-        connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
-        connection.executemany(
-            "INSERT OR REPLACE INTO turn_files VALUES (?, ?, ?, ?)",
-            [(key, file.path, file.change, file.diff and mask(file.diff)) for file in turn.files],
-        )
-        connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))
-        connection.execute(
-            "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",
-            (number, mask(turn.prompt), mask(turn.response), "\n".join(tools)),
-        )
+def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: Mask, cost: float | None) -> None:
+    """Insert or renew a turn with its tool calls, files and index entry. One that another session has stays there."""
+    key = turn_id(session_id, turn)
+    row = connection.execute("SELECT session_id, seq FROM turns WHERE id = ?", (key,)).fetchone()
+    if row and row[0] != session_id:
+        return
+    seq = row[1] if row else next_seq(connection, session_id, turn.started_ns)
+    number = connection.execute(PUT_TURN, turn_values(session_id, key, seq, turn, mask, cost)).fetchone()[0]
+    inputs = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
+    connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
+    connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
+    connection.executemany(
+        "INSERT OR REPLACE INTO turn_files VALUES (?, ?, ?, ?)",
+        [(key, file.path, file.change, file.diff and mask(file.diff)) for file in turn.files],
+    )
+    connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))
+    connection.execute(
+        "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",
+        (number, mask(turn.prompt), mask(turn.response), "\n".join(inputs)),
+    )
 
 
-def put_turn(
-    connection: sqlite3.Connection, session_id: str, key: str, seq: int, turn: Turn, mask: Mask, cost: float | None
-) -> int:
+def turn_values(session_id: str, key: str, seq: int, turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:
+    """In the order of ``TURN_COLUMNS``."""
     usage = turn.usage
-    values = (
+    return (
         key, session_id, seq, turn.kind, int(turn.folded), mask(turn.prompt), mask(turn.response), mask(turn.reasoning),
         turn.status, turn.error and mask(turn.error), turn.source, turn.agent_session_id, turn.model,
         iso(turn.started_ns), None if turn.ended_ns is None else iso(turn.ended_ns), usage.input, usage.output,
         usage.cache_read, usage.cache_write, usage.reasoning, cost, turn.terminal_from, turn.terminal_to,
         len(turn.tool_calls),
     )  # fmt: skip
-    return int(connection.execute(PUT_TURN, values).fetchone()[0])
 
 
 def put_tool_call(connection: sqlite3.Connection, turn_key: str, seq: int, call: ToolCall, mask: Mask) -> str:

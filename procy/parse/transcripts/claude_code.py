@@ -22,7 +22,7 @@ from typing import Any
 
 from procy.parse.times import from_iso
 from procy.parse.turns import Draft
-from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnKind, Usage
+from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnKind, TurnStatus, Usage
 
 TAG = re.compile(
     r"<(command-name|command-args|local-command-stdout|local-command-stderr|bash-input|bash-stdout|bash-stderr)>(.*?)</\1>",
@@ -55,7 +55,7 @@ class Reader:
             record = json.loads(line)
         except ValueError:
             return
-        if not isinstance(record, dict) or record.get("isSidechain") is True and not self.agent_session_id.startswith("agent-"):
+        if not isinstance(record, dict) or (record.get("isSidechain") and not self.agent_session_id.startswith("agent-")):
             return
         handler = getattr(self, "_" + str(record.get("type")).replace("-", "_"), None)
         if handler:
@@ -88,11 +88,13 @@ class Reader:
                     self._tool_result(record, block, at_ns)
             return
         text = prompt_text(content)
-        if record.get("isMeta") or record.get("isCompactSummary"):
-            return
         if text.startswith(INTERRUPTED):
             self._interrupted(record, at_ns)
-            return
+        elif not record.get("isMeta") and not record.get("isCompactSummary"):
+            self._text(record, text, at_ns)
+
+    def _text(self, record: dict[str, Any], text: str, at_ns: int) -> None:
+        """A prompt, a command, what a command printed, or the word of a background task."""
         tags = dict(TAG.findall(text))
         if "command-name" in tags:
             command = tags["command-name"].strip()
@@ -216,7 +218,7 @@ class Reader:
                 draft.calls[key] = replace(draft.calls[key], status="unknown")
         self._end("interrupted", at_ns)
 
-    def _end(self, status: Any, at_ns: int) -> None:
+    def _end(self, status: TurnStatus, at_ns: int) -> None:
         if self.current:
             self.current.end(status, at_ns)
             self._touch(self.current, at_ns, Evidence("idle", status if status != "done" else "", at_ns))

@@ -12,7 +12,7 @@ from typing import Any
 
 from procy.parse.times import from_iso
 from procy.parse.turns import Draft
-from procy.types import Evidence, FileChange, ToolStatus, Turn, Usage
+from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnStatus, Usage
 
 
 class Reader:
@@ -137,9 +137,9 @@ class Reader:
             draft = self._open(key, f"!{command[-1]}", started_ns)
             draft.kind = "shell"
             draft.say(str(item.get("aggregated_output", "")).rstrip("\n"))
-        elif draft := self.calls.get(key):
-            draft.result(key, str(item.get("aggregated_output", "")), command_status(item), at_ns)
-            self._touch(draft, at_ns)
+        elif caller := self.calls.get(key):
+            caller.result(key, str(item.get("aggregated_output", "")), command_status(item), at_ns)
+            self._touch(caller, at_ns)
 
     def _item_FileChange(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         key = str(item.get("id"))
@@ -174,7 +174,7 @@ class Reader:
             self.calls[key] = self.current
             self._touch(self.current, at_ns)
 
-    def _end(self, status: Any, at_ns: int, error: str | None = None) -> None:
+    def _end(self, status: TurnStatus, at_ns: int, error: str | None = None) -> None:
         if self.current and self.current.status == "open":
             self.current.end(status, at_ns, error)
             self._touch(self.current, at_ns)
