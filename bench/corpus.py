@@ -61,7 +61,7 @@ def make_turn(prose: Prose, number: int, started_ns: int, words: int, tools: int
     files = (FileChange(path=f"src/{prose.words(1)}.py", change="modified", diff=make_diff(prose)),) if number % 4 == 0 else ()
     usage = Usage(input=prose.random.randint(50, 4000), output=prose.random.randint(50, 3000), cache_read=40_000 + number)
     return Turn(
-        key=f"turn-{number}", prompt=prose.words(prose.random.randint(4, 60)), response=response, status="done",
+        key=f"{started_ns}", prompt=prose.words(prose.random.randint(4, 60)), response=response, status="done",
         reasoning=prose.words(60), model="claude-opus-5-5", started_ns=started_ns, ended_ns=started_ns + 40_000_000_000,
         usage=usage, tool_calls=tuple(sorted(calls, key=lambda call: call.response_at)), files=files, terminal_from=place,
         terminal_to=None if place is None else place + TURN_BYTES,
@@ -117,11 +117,10 @@ def make_session(
         write.put_session(connection, session_id, values)
     for first in range(0, turns, 1000):
         with write.transaction(connection):
-            made = (
-                make_turn(prose, number, START_NS + seed + number * 60_000_000_000, words, tools, number * TURN_BYTES if screen else None)
-                for number in range(first, min(first + 1000, turns))
-            )
-            write.put_turns(connection, session_id, made, mask=str, cost=lambda turn: 0.0123)
+            for number in range(first, min(first + 1000, turns)):
+                place = number * TURN_BYTES if screen else None
+                turn = make_turn(prose, number, START_NS + seed + number * 60_000_000_000, words, tools, place)
+                write.put_turn(connection, session_id, turn, mask=str, cost=0.0123)
     if screen:
         with write.transaction(connection):
             write_blocks(connection, session_id, terminal(prose, turns))

@@ -15,7 +15,8 @@ from procy.errors import PaneTaken
 from procy.places import Places
 from procy.types import Picture
 
-QUIET_S = 0.06
+QUIET_S = 0.05
+CALM = 4  # looks in a row at which nothing more had come
 
 
 class Seed(NamedTuple):
@@ -50,17 +51,22 @@ def write_seed(spool: Spool, now: int, picture: Picture, cause: str) -> None:
 
 
 def detach(spool: Spool, meta: Meta, patience_s: float = 2.0) -> None:
-    """Take the tap off when it has read what there is; output that never pauses is cut after ``patience_s``."""
+    """Take the tap off when it has read what there is; output that never pauses is cut after ``patience_s``.
+
+    tmux throws away what it has not handed over when a pipe is closed. It hands over while it serves a command, so a tap
+    that has read nothing more through several of them has everything.
+    """
+    tmux = Tmux(meta.tmux_socket)
     until = time.monotonic() + patience_s
-    seen = -1
-    while time.monotonic() < until:
+    seen, calm = -1, 0
+    while calm < CALM and time.monotonic() < until:
+        tmux.run("display-message", "-p", "-t", meta.pane_id, "")
+        time.sleep(QUIET_S)
         state = spool.state()
         end = state.end if state else 0
-        if end == seen:
-            break
+        calm = calm + 1 if end == seen and spool.tap_is_running() else 0
         seen = end
-        time.sleep(QUIET_S)
-    Tmux(meta.tmux_socket).detach(meta.pane_id)
+    tmux.detach(meta.pane_id)
 
 
 def check_free(pane: Pane, panes: list[Pane]) -> None:

@@ -23,14 +23,15 @@ def describe(pid: int) -> Process | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process with that pid exists; the cheapest question there is."""
+    """Whether a process with that pid runs; one that has ended and was not waited for does not."""
     try:
         os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[0] != b"Z"
     except ProcessLookupError:
         return False
-    except PermissionError:
-        pass
-    return True
+    except OSError:  # not ours, or no /proc
+        return True
 
 
 def is_same(process: Process) -> bool:
@@ -61,14 +62,15 @@ def foreground_group(pane_pid: int) -> int | None:
     """
     try:
         with open(f"/proc/{pane_pid}/stat", "rb") as stat:
-            return int(stat.read().rpartition(b")")[2].split()[5])
+            group = int(stat.read().rpartition(b")")[2].split()[5])
+            return group if group > 0 else None
     except FileNotFoundError:
         if os.path.isdir("/proc/self"):
             return None
     except (OSError, ValueError, IndexError):
         return None
     result = subprocess.run(["ps", "-o", "tpgid=", "-p", str(pane_pid)], capture_output=True, text=True, check=False)
-    return int(result.stdout) if result.stdout.strip().lstrip("-").isdigit() else None
+    return int(result.stdout) if result.stdout.strip().isdigit() else None
 
 
 def pipe_tools(server_pid: int, pane_pids: set[int]) -> list[str]:

@@ -1,6 +1,6 @@
 """The tap: reads one pane's bytes from tmux, stamps them, appends them to the spool. Nothing else.
 
-Run by ``tap.sh`` as ``python -I -S tap.py DIR LOCK`` with tmux's socket on standard input. Standard library only,
+Run by ``tap.sh`` as ``python -I -S tap.py DIR LOCK SECONDS`` with tmux's socket on standard input. Standard library only,
 no import of procy, no parsing, no database: what it does has to be right for every byte, and to survive being killed.
 
 **Files in DIR** (format 1; read by ``procy.capture.spool``)
@@ -44,23 +44,30 @@ READ_BYTES = 1 << 18
 BUSY_BYTES = 4096  # a read this big means more is coming:
 COALESCE_S = 0.0015  # let the socket fill a little, for fewer and bigger reads
 SIZE_EVERY_NS = 5_000_000
-WATCH_EVERY_S = 2.0  # how often an idle tap looks whether the sidecar lives
+RETRY_S = 1.0  # after a write that failed
 NEED_SIDECAR = 75  # exit status that asks tap.sh to start the sidecar, and then the tap again
 
 
 class Tap:
-    """One pane's appender. ``directory`` is the session's spool folder, ``sidecar_lock`` the file the sidecar locks."""
+    """One pane's appender.
 
-    def __init__(self, directory: str, sidecar_lock: str) -> None:
+    ``directory`` is the session's spool folder, ``sidecar_lock`` the file that the sidecar locks, ``patience`` how many
+    seconds pass between two looks whether it does.
+    """
+
+    def __init__(self, directory: str, sidecar_lock: str, patience: float) -> None:
         self.directory = directory
         self.sidecar_lock = sidecar_lock
+        self.patience = patience
         self.lock = os.open(f"{directory}/tap.lock", os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self.lock, fcntl.LOCK_EX)  # an older tap may still be draining
         self.source = socket.socket(fileno=os.dup(0))
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.tty, self.tmux_socket, self.pane_id = read_pane(directory)
-        self.columns = self.rows = self.size_ns = self.look_ns = 0
+        self.columns = self.rows = self.size_ns = 0
+        self.looked_ns = time.time_ns()
         self.full_said = False
+        self.retry_s = 0.0  # when to try again after a failure, by the monotonic clock
         self.open_state()
         self.open_segment()
 
@@ -103,13 +110,17 @@ class Tap:
             except BlockingIOError:
                 if self.sidecar_is_gone():
                     return NEED_SIDECAR
-                idle.poll(WATCH_EVERY_S * 1000)
+                if self.lost:
+                    self.noted_loss()
+                idle.poll((RETRY_S if self.lost else self.patience) * 1000)
                 continue
             if count == 0:
                 self.record(END, 0, 0)
                 return 0
             self.append(count)
             self.take(count)
+            if self.sidecar_is_gone():
+                return NEED_SIDECAR
             if count >= BUSY_BYTES:
                 time.sleep(COALESCE_S)
 
@@ -138,8 +149,9 @@ class Tap:
         """Write ``count`` peeked bytes and their record, or count them as lost."""
         if self.raw_size >= SEGMENT_BYTES:
             self.rotate()
-        if self.lost and self.record(LOST, 0, min(self.lost, 0xFFFFFFFF)):
-            self.lost = 0
+        if self.lost and not self.noted_loss():
+            self.drop(count, None)
+            return
         try:
             done = 0
             while done < count:
@@ -182,8 +194,22 @@ class Tap:
         self.save()
         self.open_segment()
 
+    def noted_loss(self) -> bool:
+        """Record what was lost once there is room again; tries once a second, so that one loss does not become hundreds."""
+        if time.monotonic() < self.retry_s:
+            return False
+        self.retry_s = time.monotonic() + RETRY_S
+        disk = os.statvfs(self.directory)
+        if disk.f_bavail * disk.f_frsize < 2 * READ_BYTES or not self.record(LOST, 0, min(self.lost, 0xFFFFFFFF)):
+            return False
+        self.lost = 0
+        self.save()
+        return True
+
     def drop(self, count: int, error: "OSError | None") -> None:
         self.cut_back()
+        if not self.lost:
+            self.retry_s = time.monotonic() + RETRY_S
         self.lost += count
         self.save()
         if not self.full_said:
@@ -211,11 +237,11 @@ class Tap:
             os.close(handle)  # at once: a slave held open delays the agent's hang-up
 
     def sidecar_is_gone(self) -> bool:
-        """True when nobody holds the sidecar's lock; looks at most every ``WATCH_EVERY_S``."""
+        """True when nobody holds the sidecar's lock; looks once in a while only."""
         now = time.time_ns()
-        if now - self.look_ns < WATCH_EVERY_S * 1e9:
+        if now - self.looked_ns < self.patience * 1e9:
             return False
-        self.look_ns = now
+        self.looked_ns = now
         try:
             handle = os.open(self.sidecar_lock, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError:
@@ -259,8 +285,8 @@ def say(tmux_socket: str, pane_id: str, text: str) -> None:
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN)
-    directory, sidecar_lock = sys.argv[1:3]
-    return Tap(directory, sidecar_lock).run()
+    directory, sidecar_lock, patience = sys.argv[1:4]
+    return Tap(directory, sidecar_lock, float(patience)).run()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -18,7 +19,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def reader(db: str | None) -> sqlite3.Connection:
-    return open_reader(find_places(db).db)
+    """The database, read-only; what waits in the spool without a sidecar is on its way from now on."""
+    places = find_places(db)
+    if db is None and os.path.isdir(places.spool) and any(os.scandir(places.spool)):
+        from procy.recording.start import start_sidecar
+
+        start_sidecar(places)
+    return open_reader(places.db)
 
 
 def places_of(db: str | None) -> Places:

@@ -148,7 +148,7 @@ class ShellReader:
             self.draft.end("interrupted", at_ns)
             self.touched[self.draft.key] = self.draft
         self.draft = self.output = self.silent = self.prompt_row = None
-        self.waiting = False
+        self.waiting = self.marks = self.edits = False  # what the shell had said before is to be learned anew
 
     def hide(self) -> None:
         """What the command shows from now on is not its output: a program with a life of its own has the terminal."""

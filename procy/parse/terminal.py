@@ -43,10 +43,14 @@ class TerminalReader:
         self.touched: list[Turn] = []
         self.reset(picture, 0)
 
-    def reset(self, picture: Picture, at_ns: int) -> None:
-        """Go on from a whole screen: at the beginning and after a gap. What was under way then is cut short."""
+    def lose(self, at_ns: int) -> None:
+        """Bytes are missing here: nothing that was under way can be told to its end."""
         self.shell.interrupt(at_ns)
         self.end_dialogue(at_ns)
+
+    def reset(self, picture: Picture, at_ns: int) -> None:
+        """Go on from a whole screen: at the beginning and after a gap. What was under way then is cut short."""
+        self.lose(at_ns)
         self.screen = Screen(picture.columns, picture.rows)
         self.screen.feed(picture.escapes)
         self.splitter = Splitter()

@@ -36,6 +36,8 @@ def tell(reader: TerminalReader, event: PaneEvent) -> None:
     """What an event of the pane means to the reader of its screen."""
     if event.picture:
         reader.reset(event.picture, event.at_ns)
+    elif event.kind == "gap":
+        reader.lose(event.at_ns)
     if event.kind == "foreground":
         detail = event.detail
         reader.foreground(detail.get("shell_waits"), bool(detail.get("reads_turns", True)), str(detail.get("program", "")))

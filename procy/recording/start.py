@@ -6,6 +6,7 @@ database delays nothing.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shlex
@@ -210,11 +211,25 @@ def find_spool(places: Places, target: str) -> tuple[Spool, Pane]:
     return spool, pane
 
 
+def is_locked(path: str) -> bool:
+    """Whether another process holds the lock file; asked without holding it longer than a moment."""
+    try:
+        with open(path, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def start_sidecar(places: Places) -> None:
     """Start the sidecar unless one runs; returns at once."""
+    if is_locked(places.sidecar_lock):
+        return
     environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config}
     subprocess.Popen(
-        [sys.executable, "-m", "procy.sidecar", "--foreground"],
+        [sys.executable, "-m", "procy.sidecar"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         start_new_session=True, cwd="/", env=environment,
     )  # fmt: skip

@@ -1,30 +1,30 @@
-"""``python -m procy.sidecar``: start the sidecar of a data directory in the background, unless it runs already."""
+"""``python -m procy.sidecar``: the sidecar of a data directory. Returns at once when one runs there already."""
 
 import fcntl
 import os
 import signal
 import sys
+import time
+from contextlib import suppress
 from typing import IO
 
 from procy.places import find_places, make_home
 
 
 def main() -> int:
-    """Returns once the sidecar is on its way; ``--foreground`` stays with it."""
+    """Follow everything that is recorded, until nothing is."""
     places = find_places()
     make_home(places)
     lock = take_lock(places.sidecar_lock)
     if lock is None:
         return 0
-    if "--foreground" not in sys.argv:
-        if os.fork():
-            return 0
-        become_daemon()
+    become_independent()
     from procy.settings import load_settings
     from procy.sidecar.log import log, open_log
     from procy.sidecar.loop import Sidecar, open_patiently
 
     open_log(places.sidecar_log)
+    sys.excepthook = lambda *error: log.critical("stopped by an error", exc_info=error)
     log.info("started, pid %d", os.getpid())
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
@@ -35,22 +35,27 @@ def main() -> int:
 
 
 def take_lock(path: str) -> IO[str] | None:
-    """The open lock file, held as long as it is open, or None when another sidecar holds it."""
+    """The open lock file, held as long as it is open, or None when another sidecar holds it.
+
+    Taps and commands look at the lock by taking it for a moment, so one refusal is not the last word.
+    """
     lock = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        return None
-    return lock
+    for _ in range(5):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return lock
+    lock.close()
+    return None
 
 
-def become_daemon() -> None:
-    os.setsid()
+def become_independent() -> None:
+    """Outlive the terminal and the tmux server that this process was started from."""
+    with suppress(PermissionError):  # is a session leader already
+        os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(nothing, number)
     os.chdir("/")
 
 

@@ -75,7 +75,10 @@ class Sidecar:
     def tick(self, now_ns: int) -> None:
         self.panes.look(self.followers.values(), now_ns)
         for follower in list(self.followers.values()):
-            follower.tick(now_ns)
+            try:
+                follower.tick(now_ns)
+            except OSError as error:
+                log.error("%s: %s", follower.id, error)
             if follower.finished:
                 log.info("%s is over: %s", follower.id, follower.ending)
                 self.panes.show(follower.meta, None)

@@ -98,6 +98,9 @@ class PaneWatch:
         """Notice that no tap reads the pane any more, wait a moment for its shell to start it again, else attach anew."""
         if follower.spool.tap_is_running() and not follower.pipe_ended_ns:
             self.troubles.pop(follower.id, None)
+            if cause := follower.wants_picture:
+                follower.wants_picture = ""
+                self.attach_again(follower, pane, cause)
             return
         trouble = self.troubles.setdefault(follower.id, Trouble(now_ns, ""))
         if follower.pipe_ended_ns and pane.piped:
@@ -108,12 +111,13 @@ class PaneWatch:
             self.attach_again(follower, pane, cause)
 
     def attach_again(self, follower: Follower, pane: Pane, cause: str) -> None:
-        del self.troubles[follower.id]
+        self.troubles.pop(follower.id, None)
         log.warning("%s: %s; attaching again", follower.id, cause)
         try:
             attach.attach(self.places, follower.spool, follower.meta, pane, cause)
-        except TmuxError as error:
-            log.warning("%s", error)
+        except (TmuxError, OSError) as error:
+            log.warning("%s: %s", follower.id, error)
+            follower.wants_picture = cause
 
     def show(self, meta: Meta, state: Evidence | None) -> None:
         """Put the state into pane options, from where window lists and status lines read it."""

@@ -20,6 +20,7 @@ from procy.recording.timeline import Timeline, load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch, Conversation
+from procy.sidecar.border import Border
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
 from procy.sidecar.state import StateWatch
@@ -31,7 +32,6 @@ READ_BYTES = 4 << 20  # per tick
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output
-LOST = ("the tmux server is gone",)  # ends without an end
 
 Show = Callable[[Meta, Evidence | None], None]
 
@@ -44,6 +44,7 @@ class Follower:
         self.meta = spool.meta()
         self.id = self.meta.session_id
         self.rows = Rows(outbox, self.id, settings)
+        self.border = Border(self.id)
         durable = load_durable(connection, self.id)
         self.terminal = Terminal(spool, durable)
         self.timeline = load_timeline(connection, self.id)
@@ -58,6 +59,7 @@ class Follower:
         self.looked_ns = 0
         self.last_ns = self.timeline.last_ns
         self.pipe_ended_ns = 0
+        self.wants_picture = ""  # why the tap is to be attached anew
         self.later: list[PaneEvent] = []  # known already, but behind what is read
         self.ending = ""  # why the session is over, once it is
         self.ending_ns = 0
@@ -119,10 +121,10 @@ class Follower:
                     tell(self.reader, self.later.pop(0))
                 self.last_ns = item.time_ns
                 self.timeline.add(item)
-                self.reader.feed(item)
+                self.border.call("reading the screen", None, self.reader.feed, item)
             else:
                 self.on_notice(item)
-        self.reader.rest(now_ns)
+        self.border.call("reading the screen", None, self.reader.rest, now_ns)
         quiet = bool(self.terminal.reads) and now_ns - self.last_ns > QUIET_CUT_NS
         self.cut_blocks(everything=quiet)
 
@@ -136,6 +138,7 @@ class Follower:
             self.pipe_ended_ns = notice.time_ns
         elif notice.kind == tap.LOST:
             self.add_event("gap", notice.time_ns, {"cause": "the disk was full", "bytes": notice.value})
+            self.wants_picture = "a fresh screen after the loss"
         elif notice.kind == tap.START:
             self.pipe_ended_ns = 0
             for seed in attach.seeds(self.spool):
@@ -164,7 +167,7 @@ class Follower:
 
     def watch_agent(self, now_ns: int) -> None:
         """Notice another program in the pane, and ask the agent for its conversations."""
-        if self.agent.look(self.meta.pane_pid, now_ns):
+        if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process
             shell_waits = process is not None and process.pid == self.meta.pane_pid
             detail = {
@@ -180,9 +183,13 @@ class Follower:
                 self.rows.change(agent=profile.name)
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
-            for file in self.agent.profile.transcripts(self.agent.process):
+            for file in self.border.call("finding transcripts", [], self.ask_for_transcripts):
                 if file.path not in self.conversations:
                     self.converse(self.agent.profile, file)
+
+    def ask_for_transcripts(self) -> list[TranscriptFile]:
+        profile, process = self.agent.profile, self.agent.process
+        return list(profile.transcripts(process)) if profile and process else []
 
     def converse(self, profile: Profile, file: TranscriptFile) -> None:
         """Begin to follow a transcript: of the session itself, or, for a sub-agent, of a session below it."""
@@ -211,7 +218,7 @@ class Follower:
 
     def read_conversations(self, now_ns: int) -> None:
         for conversation in self.conversations.values():
-            if conversation.advance():
+            if self.border.call(f"reading {conversation.file.path}", False, conversation.advance):
                 self.book_of(conversation).put(conversation.reader.changed())
                 self.ending_ns = now_ns if self.ending else 0
                 self.write_title(conversation)
@@ -266,7 +273,7 @@ class Follower:
         """Tell the database and tmux when the agent's state is another one."""
         profile, process = self.agent.profile, self.agent.process
         told = [one.reader.evidence() for one in self.conversations.values() if one.rows is self.rows]
-        live = profile.live(process) if profile and process else None
+        live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
         if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns):
             now = self.state.now
             self.rows.change(state=now.state, state_reason=mask(now.reason), state_at=iso(now.at_ns))
@@ -290,7 +297,7 @@ class Follower:
         self.cut_blocks(everything=True)
         self.reader.texts.end(self.terminal.offset)
         self.write_texts()
-        ended = {"status": "lost" if self.ending in LOST else "ended", "ended_at": iso(self.last_ns or now_ns), "state": None}
+        ended = {"status": "lost" if self.is_lost() else "ended", "ended_at": iso(self.last_ns or now_ns), "state": None}
         for rows, book in [(self.rows, self.book), *self.children.values()]:
             for turn in book.close(self.last_ns or now_ns):
                 rows.turn(turn)
@@ -299,6 +306,10 @@ class Follower:
         self.rows.no_cursor()
         self.outbox.when_durable(self.mark_done)
         self.finished = True
+
+    def is_lost(self) -> bool:
+        """Whether the recording broke off: nobody stopped it, and the tap never saw the end of the pipe."""
+        return self.meta.wanted == "recording" and not self.pipe_ended_ns and not self.meta.ends_with_agent
 
     def mark_done(self) -> None:
         """Everything is in the database: the folder may go."""

@@ -203,3 +203,145 @@ def usage_since(connection: sqlite3.Connection, since: str) -> dict[str, Any]:
         (since,),
     ).fetchone()
     return dict(row)
+
+
+# -- pages --------------------------------------------------------------------------------------------------------------
+
+PAGE_TURN = """
+SELECT id, session_id, seq, origin, kind, folded, status, error, source, model, started_at, ended_at,
+       input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd,
+       try_id, terminal_from, terminal_to, tool_count,
+       substr(prompt, 1, :prompt) AS prompt, length(prompt) AS prompt_length, length(reasoning) AS reasoning_length,
+       length(response) AS response_length,
+       CASE WHEN length(response) <= :head + :tail THEN response ELSE substr(response, 1, :head) END AS response,
+       CASE WHEN length(response) <= :head + :tail THEN '' ELSE substr(response, -:tail) END AS response_tail
+FROM turns
+"""
+
+
+def page_turns(
+    connection: sqlite3.Connection,
+    session_id: str,
+    after: int = 0,
+    before: int | None = None,
+    limit: int = 50,
+    size: tuple[int, int, int] = (4_000, 20_000, 40_000),
+) -> list[sqlite3.Row]:
+    """Turns ``after < seq < before`` in order, the last ``limit`` of them where ``before`` is given, else the first.
+
+    ``size`` is how many characters to take: of a prompt, and of a response's head and tail where it is longer than both.
+    """
+    values = {"session": session_id, "after": after, "before": before if before is not None else 1 << 62, "limit": limit}
+    values |= dict(zip(("prompt", "head", "tail"), size))
+    order = "ASC" if before is None else "DESC"
+    rows = connection.execute(
+        f"{PAGE_TURN} WHERE session_id = :session AND seq > :after AND seq < :before ORDER BY seq {order} LIMIT :limit", values
+    ).fetchall()
+    return rows if before is None else rows[::-1]
+
+
+def page_calls(connection: sqlite3.Connection, turn_ids: Sequence[str], size: int = 2_000) -> dict[str, list[sqlite3.Row]]:
+    """The calls of each turn without their results; ``input`` is cut to ``size`` characters."""
+    calls: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
+    places = ",".join("?" * len(turn_ids))
+    for row in connection.execute(
+        "SELECT turn_id, seq, name, status, duration_ms, response_at, substr(input, 1, ?) AS input, length(input) AS input_length, "
+        f"length(result) AS result_length FROM tool_calls WHERE turn_id IN ({places}) ORDER BY turn_id, seq",
+        (size, *turn_ids),
+    ):
+        calls[row["turn_id"]].append(row)
+    return calls
+
+
+def page_files(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
+    """The files that each turn changed, without their diffs."""
+    files: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
+    places = ",".join("?" * len(turn_ids))
+    for row in connection.execute(
+        f"SELECT turn_id, path, change, length(diff) AS diff_length FROM turn_files WHERE turn_id IN ({places}) ORDER BY path",
+        tuple(turn_ids),
+    ):
+        files[row["turn_id"]].append(row)
+    return files
+
+
+def turn_range(connection: sqlite3.Connection, session_id: str) -> tuple[int, int, int]:
+    """(how many turns, first seq, last seq); zeros for none."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(min(seq), 0), coalesce(max(seq), 0) FROM turns WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    return row[0], row[1], row[2]
+
+
+def turn_titles(
+    connection: sqlite3.Connection, session_id: str, after: int = 0, before: int | None = None, limit: int = 100
+) -> list[sqlite3.Row]:
+    """Short rows for a list of turns; ``after``, ``before`` and ``limit`` as in ``page_turns``."""
+    order = "ASC" if before is None else "DESC"
+    rows = connection.execute(
+        "SELECT id, seq, origin, kind, status, started_at, terminal_from, terminal_to, substr(prompt, 1, 200) AS prompt "
+        f"FROM turns WHERE session_id = ? AND seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?",
+        (session_id, after, before if before is not None else 1 << 62, limit),
+    ).fetchall()
+    return rows if before is None else rows[::-1]
+
+
+def session_totals(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
+    """Tokens and dollars of all its turns."""
+    row: sqlite3.Row = connection.execute(
+        "SELECT sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cache_read_tokens) AS cache_read_tokens, "
+        "sum(cache_write_tokens) AS cache_write_tokens, sum(cost_usd) AS cost_usd FROM turns WHERE session_id = ?",
+        (session_id,),
+    ).fetchone()
+    return row
+
+
+def page_sessions(
+    connection: sqlite3.Connection, before: tuple[str, str] | None = None, limit: int = 50, live: bool = False, children: bool = False
+) -> list[sqlite3.Row]:
+    """Newest first, each with how many turns it has, its last prompt, and when something was last said.
+
+    ``before`` is (started_at, id) of the last one on the page before.
+    """
+    conditions = ["status IN ('recording', 'paused')"] if live else []
+    conditions += [] if children else ["parent_id IS NULL OR coalesce(agent_session_id, '') NOT LIKE 'agent-%'"]
+    conditions += ["(started_at, id) < (:started, :id)"] if before else []
+    where = "WHERE " + " AND ".join(f"({one})" for one in conditions) if conditions else ""
+    return connection.execute(
+        f"WITH page AS (SELECT * FROM sessions {where} ORDER BY started_at DESC, id DESC LIMIT :limit) "
+        "SELECT page.*, (SELECT count(*) FROM turns WHERE session_id = page.id) AS turns, "
+        "last.started_at AS last_turn_at, last.ended_at AS last_end_at, last.status AS last_status, "
+        "substr(last.prompt, 1, 300) AS last_prompt, last.origin AS last_origin "
+        "FROM page LEFT JOIN turns AS last ON last.session_id = page.id AND last.seq = "
+        "(SELECT max(seq) FROM turns WHERE session_id = page.id) ORDER BY page.started_at DESC, page.id DESC",
+        {"limit": limit, "started": before[0] if before else None, "id": before[1] if before else None},
+    ).fetchall()
+
+
+def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
+    """As ``search``, in one pass over the index: short rows with ``agent``, ``session_name`` and ``snippet``."""
+    expression = match_expression(query)
+    if not expression:
+        return []
+    first, last = 0, 1 << 62
+    if session_id:
+        first, last = connection.execute("SELECT min(n), max(n) FROM turns WHERE session_id = ?", (session_id,)).fetchone()
+    return connection.execute(
+        "SELECT turns.id, turns.session_id, turns.seq, turns.origin, turns.status, turns.started_at, turns.terminal_from, "
+        "substr(turns.prompt, 1, 200) AS prompt, sessions.agent, sessions.name AS session_name, sessions.cwd, "
+        "snippet(turns_fts, -1, char(1), char(2), '…', 32) AS snippet "
+        "FROM turns_fts CROSS JOIN turns ON turns.n = turns_fts.rowid CROSS JOIN sessions ON sessions.id = turns.session_id "
+        "WHERE turns_fts MATCH :query AND turns_fts.rowid BETWEEN :first AND :last "
+        "AND (:session IS NULL OR turns.session_id = :session) ORDER BY turns_fts.rowid DESC LIMIT :limit",
+        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit},
+    ).fetchall()
+
+
+def turn_at(connection: sqlite3.Connection, session_id: str, offset: int) -> sqlite3.Row | None:
+    """The last turn that began at or before a place in the terminal's bytes: id, seq, terminal_from, terminal_to."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT id, seq, terminal_from, terminal_to FROM turns WHERE session_id = ? AND terminal_from <= ? "
+        "ORDER BY terminal_from DESC, seq DESC LIMIT 1",
+        (session_id, offset),
+    ).fetchone()
+    return row

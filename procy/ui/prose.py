@@ -1,0 +1,89 @@
+"""An agent's text as HTML that cannot do harm: everything escaped, and only what reads better marked up.
+
+Not Markdown: the lines stay the agent's lines. Fenced code and tables become blocks of fixed width; code spans, bold,
+headings and http links are shown as such. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from markupsafe import Markup, escape
+
+FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"(?:^[ \t]*\|[^\n]*(?:\n|\Z)){2,}", re.MULTILINE)
+INLINE = re.compile(
+    r"(?P<code>`[^`\n]+`)"
+    r"|(?P<bold>\*\*[^\s*](?:[^*\n]*[^\s*])?\*\*)"
+    r"|(?P<link>\bhttps?://[^\s<>\"'`|\\^{}]+)"
+    r"|(?P<heading>^#{1,6} [^\n]+$)",
+    re.MULTILINE,
+)
+MATCH = re.compile("\x01([^\x01\x02]*)\x02")
+AFTER_LINK = ".,;:!?)]*_"
+
+
+def prose(text: str) -> Markup:
+    """Blocks of ``text`` in order."""
+    return Markup("").join(blocks(text))
+
+
+def blocks(text: str) -> Iterator[Markup]:
+    place = 0
+    for match in FENCE.finditer(text):
+        yield from paragraphs(text[place : match.start()])
+        yield Markup('<pre class="code">{}</pre>').format(match[3].rstrip("\n"))
+        place = match.end()
+    yield from paragraphs(text[place:])
+
+
+def paragraphs(text: str) -> Iterator[Markup]:
+    place = 0
+    for match in TABLE.finditer(text):
+        yield from paragraph(text[place : match.start()])
+        yield Markup('<pre class="code grid">{}</pre>').format(match[0].rstrip("\n"))
+        place = match.end()
+    yield from paragraph(text[place:])
+
+
+def paragraph(text: str) -> Iterator[Markup]:
+    text = text.strip("\n")
+    if text.strip():
+        yield Markup('<div class="text">{}</div>').format(inline(text))
+
+
+def inline(text: str) -> Markup:
+    parts: list[Markup] = []
+    place = 0
+    for match in INLINE.finditer(text):
+        parts.append(escape(text[place : match.start()]))
+        parts.append(marked(match))
+        place = match.end()
+    parts.append(escape(text[place:]))
+    return Markup("").join(parts)
+
+
+def marked(match: re.Match[str]) -> Markup:
+    text = match[0]
+    if match["code"]:
+        return Markup("<code>{}</code>").format(text[1:-1])
+    if match["bold"]:
+        return Markup("<strong>{}</strong>").format(text[2:-2])
+    if match["heading"]:
+        return Markup("<strong>{}</strong>").format(inline(text.lstrip("# ")))
+    address = text.rstrip(AFTER_LINK)
+    return Markup('<a href="{0}" rel="noreferrer noopener" target="_blank">{0}</a>{1}').format(address, text[len(address) :])
+
+
+def highlighted(snippet: str | None) -> Markup:
+    """A search result's snippet: matches stand between \\x01 and \\x02."""
+    text = MATCH.sub(r"<mark>\1</mark>", str(escape(" ".join((snippet or "").split()))))
+    return Markup(text.replace("\x01", "").replace("\x02", ""))
+
+
+def diff_lines(diff: str) -> Iterator[tuple[str, str]]:
+    """(kind, line) of a unified diff; kinds: add, del, at, and "" for context."""
+    for line in diff.rstrip("\n").split("\n"):
+        kind = {"+": "add", "-": "del", "@": "at"}.get(line[:1], "")
+        yield ("" if line.startswith(("+++ ", "--- ")) else kind), line
