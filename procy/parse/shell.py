@@ -52,7 +52,7 @@ class Output:
             self.next = screen.anchor(end)
 
     def add(self, text: str) -> None:
-        if self.head_size + len(text) < RESPONSE_LIMIT // 2:
+        if not self.tail and self.head_size + len(text) < RESPONSE_LIMIT // 2:
             self.head.append(text)
             self.head_size += len(text)
             return

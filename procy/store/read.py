@@ -304,7 +304,7 @@ def page_sessions(
     ``before`` is (started_at, id) of the last one on the page before.
     """
     conditions = ["status IN ('recording', 'paused')"] if live else []
-    conditions += [] if children else ["parent_id IS NULL OR coalesce(agent_session_id, '') NOT LIKE 'agent-%'"]
+    conditions += [] if children else [NO_SUBAGENT]
     conditions += ["(started_at, id) < (:started, :id)"] if before else []
     where = "WHERE " + " AND ".join(f"({one})" for one in conditions) if conditions else ""
     return connection.execute(

@@ -49,6 +49,15 @@ class Reader:
         self.last: Evidence | None = None
         self.cost_usd: float | None = None
         self.title: str | None = None
+        self.handlers = {
+            "user": self._user,
+            "attachment": self._attachment,
+            "assistant": self._assistant,
+            "system": self._system,
+            "cost-state": self._cost_state,
+            "ai-title": self._ai_title,
+            "custom-title": self._custom_title,
+        }
 
     def feed(self, line: bytes) -> None:
         try:
@@ -57,7 +66,7 @@ class Reader:
             return
         if not isinstance(record, dict) or (record.get("isSidechain") and not self.agent_session_id.startswith("agent-")):
             return
-        handler = getattr(self, "_" + str(record.get("type")).replace("-", "_"), None)
+        handler = self.handlers.get(str(record.get("type")))
         if handler:
             handler(record, from_iso(record.get("timestamp")))
 

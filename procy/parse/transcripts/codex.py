@@ -28,6 +28,26 @@ class Reader:
         self.last: Evidence | None = None
         self.cost_usd: float | None = None
         self.title: str | None = None
+        self.handlers = {
+            "turn_context": self._turn_context,
+            "task_started": self._task_started,
+            "task_complete": self._task_complete,
+            "turn_aborted": self._turn_aborted,
+            "token_usage_record": self._token_usage_record,
+            "function_call": self._function_call,
+            "custom_tool_call": self._custom_tool_call,
+            "function_call_output": self._call_output,
+            "custom_tool_call_output": self._call_output,
+            "item_completed": self._item_completed,
+        }
+        self.items = {
+            "UserMessage": self._user_message,
+            "AgentMessage": self._agent_message,
+            "Reasoning": self._reasoning,
+            "CommandExecution": self._command_execution,
+            "FileChange": self._file_change,
+            "ContextCompaction": self._context_compaction,
+        }
 
     def feed(self, line: bytes) -> None:
         try:
@@ -38,9 +58,8 @@ class Reader:
             return
         at_ns = from_iso(record.get("timestamp"))
         kind = record.get("type")
-        name = f"_{payload.get('type')}" if kind in ("event_msg", "response_item") else f"_{kind}"
-        handler = getattr(self, name, None)
-        if handler and kind != "compacted":
+        handler = self.handlers.get(str(payload.get("type") if kind in ("event_msg", "response_item") else kind))
+        if handler:
             handler(payload, at_ns)
 
     def changed(self) -> Sequence[Turn]:
@@ -95,7 +114,7 @@ class Reader:
     def _custom_tool_call(self, payload: dict[str, Any], at_ns: int) -> None:
         self._call(payload, json.dumps(payload.get("input"), ensure_ascii=False), at_ns)
 
-    def _function_call_output(self, payload: dict[str, Any], at_ns: int) -> None:
+    def _call_output(self, payload: dict[str, Any], at_ns: int) -> None:
         key = str(payload.get("call_id"))
         draft = self.calls.get(key)
         if draft is None or draft.calls[key].result is not None:
@@ -105,33 +124,31 @@ class Reader:
         draft.result(key, text, "unknown" if text.endswith("aborted by user") else "ok", at_ns)
         self._touch(draft, at_ns)
 
-    _custom_tool_call_output = _function_call_output
-
     def _item_completed(self, payload: dict[str, Any], at_ns: int) -> None:
         item = payload.get("item")
-        if isinstance(item, dict) and (handler := getattr(self, f"_item_{item.get('type')}", None)):
+        if isinstance(item, dict) and (handler := self.items.get(str(item.get("type")))):
             started_ns = int(payload.get("started_at_ms") or 0) * 1_000_000 or at_ns
             handler(item, started_ns, at_ns)
 
     # -- items --------------------------------------------------------------------------------------------------------
 
-    def _item_UserMessage(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+    def _user_message(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         folded = self.current is not None and self.current.status == "open"
         if folded:
             self._end("done", started_ns)
         self._open(str(item.get("id")), content_text(item.get("content")), started_ns, folded=folded)
 
-    def _item_AgentMessage(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+    def _agent_message(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         if self.current:
             self.current.say(content_text(item.get("content")))
             self._touch(self.current, at_ns)
 
-    def _item_Reasoning(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+    def _reasoning(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         if self.current:
             self.current.think("\n\n".join(str(part) for part in item.get("summary_text") or ()))
             self._touch(self.current, at_ns)
 
-    def _item_CommandExecution(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+    def _command_execution(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         key, command = str(item.get("id")), item.get("command") or [""]
         if key not in self.calls and item.get("source") == "user_shell":
             draft = self._open(key, f"!{command[-1]}", started_ns)
@@ -141,7 +158,7 @@ class Reader:
             caller.result(key, str(item.get("aggregated_output", "")), command_status(item), at_ns)
             self._touch(caller, at_ns)
 
-    def _item_FileChange(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+    def _file_change(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         key = str(item.get("id"))
         draft = self.calls.get(key) or self.current
         if draft is None:
@@ -153,7 +170,7 @@ class Reader:
                 draft.change(file_change(path, change))
         self._touch(draft, at_ns)
 
-    def _item_ContextCompaction(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+    def _context_compaction(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         if self.current is None:  # a task of its own: the user asked for it
             self._open(str(item.get("id")), "/compact", started_ns).kind = "command"
 

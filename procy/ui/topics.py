@@ -1,0 +1,104 @@
+"""What open pages listen to: one session's turns and state, or the list of sessions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from procy.store import read
+from procy.ui.conversation import TurnView, hash_of, load
+from procy.ui.live import BEHIND, Event
+from procy.ui.pages import Pages
+from procy.ui.window import TURNS, floor_of, render_title, render_turn
+
+SESSIONS = 50
+
+
+class SessionTopic:
+    """New and changed turns of a session, and what its agent does. An event's id is the first turn that may still change."""
+
+    def __init__(self, pages: Pages, session_id: str) -> None:
+        self.pages = pages
+        self.session_id = session_id
+        self.key = f"session {session_id}"
+        self.floor: int | None = None
+        self.told: dict[str, str] = {}
+        self.state = ""
+
+    def news(self, connection: sqlite3.Connection) -> list[Event]:
+        session = session_row(connection, self.session_id)
+        if session is None:
+            return []
+        if self.floor is None:
+            self.floor = max(read.turn_range(connection, self.session_id)[2] - TURNS, 0)
+        views = self.views(connection, session, self.floor)
+        changed = [view for view in views if self.told.get(view.row["id"]) != view.version]
+        self.told = {view.row["id"]: view.version for view in views}
+        self.floor = floor_of(views) if views else self.floor
+        found = list(self.turn_events(changed, self.floor))
+        state = self.state_event(session)
+        if state.data != self.state:
+            self.state = state.data
+            found.append(state)
+        return found
+
+    def since(self, connection: sqlite3.Connection, last_id: str) -> list[Event]:
+        session = session_row(connection, self.session_id)
+        if session is None:
+            return []
+        floor = int(last_id) if last_id.isdigit() else read.turn_range(connection, self.session_id)[2]
+        views = self.views(connection, session, floor)
+        if len(views) > TURNS:
+            return [BEHIND]
+        return [*self.turn_events(views, floor_of(views) if views else floor), self.state_event(session)]
+
+    def views(self, connection: sqlite3.Connection, session: sqlite3.Row, floor: int) -> list[TurnView]:
+        rows = read.page_turns(connection, self.session_id, max(floor - 1, 0), limit=TURNS + 10)
+        return load(connection, rows, session["cwd"])
+
+    def turn_events(self, views: Iterable[TurnView], floor: int) -> Iterable[Event]:
+        for view in views:
+            facts = {"seq": view.row["seq"], "version": view.version, "html": render_turn(self.pages, view),
+                     "title": render_title(self.pages, view.row)}  # fmt: skip
+            yield Event("turn", json.dumps(facts), str(floor))
+
+    def state_event(self, session: sqlite3.Row) -> Event:
+        return Event("state", json.dumps({"html": self.pages.render("badge.html", {"session": session})}))
+
+
+class SessionsTopic:
+    """New sessions, and what changed of those on the first page."""
+
+    key = "sessions"
+
+    def __init__(self, pages: Pages) -> None:
+        self.pages = pages
+        self.told: dict[str, str] = {}
+
+    def news(self, connection: sqlite3.Connection) -> list[Event]:
+        rows = read.page_sessions(connection, limit=SESSIONS)
+        changed = [row for row in rows if self.told.get(row["id"]) != version_of(row)]
+        self.told = {row["id"]: version_of(row) for row in rows}
+        return [self.event(row) for row in reversed(changed)]
+
+    def since(self, connection: sqlite3.Connection, last_id: str) -> list[Event]:
+        return [self.event(row) for row in reversed(read.page_sessions(connection, limit=SESSIONS))]
+
+    def event(self, row: sqlite3.Row) -> Event:
+        html = self.pages.render("session.html", {"session": row, "version": version_of(row)})
+        return Event("session", json.dumps({"id": row["id"], "version": version_of(row), "html": html}))
+
+
+def version_of(row: sqlite3.Row) -> str:
+    """Changes when what the list shows of a session does."""
+    return format(hash_of(row[name] for name in SHOWN), "x")
+
+
+SHOWN = ("name", "status", "state", "state_reason", "turns", "last_turn_at", "last_end_at", "last_status", "last_prompt", "agent",
+         "pane_id", "branch", "ended_at")  # fmt: skip
+
+
+def session_row(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row | None:
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM sessions WHERE id = ?", (session_id,)).fetchone()
+    return row

@@ -1,0 +1,89 @@
+"""Recorded shells: every command with exactly its output."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.parse.casts import load, tell, turns
+
+LONG = "echo a very long command line that wraps around the end of the screen because it is longer than eighty columns ok"
+NUMBERS = "\n".join(map(str, range(1, 3001)))
+EXPECTED = [
+    ("echo hello", "hello"),
+    ("ls /etc | head -5", "PackageKit\nX11\nadduser.conf\nalternatives\napache2"),
+    ('for i in 1 2\ndo echo "n $i"; done', "n 1\nn 2"),
+    ("printf noeol", "noeol"),
+    ("false", ""),
+    ("seq 1 3000", NUMBERS),
+    ("echo right", "right"),
+    (
+        'sleep 0.5; printf "50%%\\n100%%"; sleep 1; echo; printf "cost 5 $ "; sleep 0.6; echo done',
+        "50%\n100%\ncost 5 $ done",
+    ),
+]
+BASH = [
+    ("sleep 5", "^C"),
+    ("echo 漢字 👩\u200d👩\u200d👧", "漢字 👩\u200d👩\u200d👧"),
+    ("echo after clear", "after clear"),
+    (LONG, LONG.removeprefix("echo ")),
+]
+
+
+@pytest.mark.parametrize("name", ["bash/5.2/commands.cast", "dash/0.5.12/commands.cast"])
+def test_commands_and_outputs(name: str) -> None:
+    told = [(turn.prompt, turn.response) for turn in turns(tell(*load(name)))]
+    assert told[: len(EXPECTED)] == EXPECTED
+
+
+def test_bash_with_line_editing_interrupts_and_a_cleared_screen() -> None:
+    told = [(turn.prompt, turn.response) for turn in turns(tell(*load("bash/5.2/commands.cast")))]
+    assert told[-len(BASH) :] == BASH
+
+
+@pytest.mark.parametrize("name", ["zsh/5.9/commands.cast", "fish/3.6/commands.cast", "python/3.11/repl.cast"])
+def test_other_line_editors(name: str) -> None:
+    expected = {
+        "zsh/5.9/commands.cast": [("echo hello", "hello"), ('for i in 1 2\ndo echo "n $i"; done', "n 1\nn 2")],
+        "fish/3.6/commands.cast": [("echo hello", "hello"), ("seq 3", "1\n2\n3"), ("false", "")],
+        "python/3.11/repl.cast": [("1+1", "2"), ("for i in range(2):\n print(i)", "0\n1"), ('print("x"*200)', "x" * 200)],
+    }[name]
+    told = [(turn.prompt, turn.response) for turn in turns(tell(*load(name)))]
+    assert told[: len(expected)] == expected
+
+
+def test_osc_133_marks_decide_where_there_are_some() -> None:
+    """Marks name the input exactly, whatever the prompt looks like, and bring the exit status."""
+    from procy.types import Picture, Read
+
+    stream = (
+        b"\x1b]133;A\x07odd prompt without a glyph \x1b]133;B\x07"
+        b"make test\r\n\x1b]133;C\x07compiling $ 100% \r\nfailed\r\n\x1b]133;D;2\x07"
+        b"\x1b]133;A\x07odd prompt without a glyph \x1b]133;B\x07"
+    )
+    reader = tell(Picture(80, 24, b""), [Read(1_000_000_000, 0, 80, 24, stream)])
+    (turn,) = turns(reader)
+    assert (turn.prompt, turn.response, turn.error) == ("make test", "compiling $ 100%\nfailed", "exit status 2")
+    assert turn.status == "done"
+
+
+def test_a_pause_that_looks_like_a_prompt_ends_nothing_while_a_program_has_the_terminal() -> None:
+    picture, reads = load("dash/0.5.12/commands.cast")
+    told = turns(tell(picture, reads, shell_waits=False))
+    assert told == [] or all(turn.status == "open" for turn in told)
+
+
+def test_huge_output_keeps_beginning_and_end() -> None:
+    from procy.parse.shell import RESPONSE_LIMIT
+    from procy.types import Picture, Read
+
+    lines = b"".join(b"line %07d of a long output\r\n" % number for number in range(120_000))
+    stream = b"\x1b[?2004h$ ", b"cat big\r\n\x1b[?2004l\r", lines, b"\x1b[?2004h$ "
+    reads, offset, time_ns = [], 0, 0
+    for part in stream:
+        time_ns += 1_000_000_000
+        reads.append(Read(time_ns, offset, 80, 24, part))
+        offset += len(part)
+    (turn,) = turns(tell(Picture(80, 24, b""), reads))
+    assert turn.response.startswith("line 0000000 of") and turn.response.endswith("line 0119999 of a long output")
+    assert "characters are in the recording only" in turn.response
+    assert len(turn.response) < 2 * RESPONSE_LIMIT
