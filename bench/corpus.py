@@ -19,7 +19,28 @@ from procy.store.blobs import BLOCK_BYTES, pack_block
 from procy.types import FileChange, Picture, Read, ToolCall, Turn, Usage
 
 START_NS = 1_795_000_000_000_000_000
-SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe qui ro su ta ve wi xo zu".split()
+SYLLABLES = (
+    "ba",
+    "ce",
+    "di",
+    "fo",
+    "gu",
+    "ha",
+    "je",
+    "ki",
+    "lo",
+    "mu",
+    "na",
+    "pe",
+    "qui",
+    "ro",
+    "su",
+    "ta",
+    "ve",
+    "wi",
+    "xo",
+    "zu",
+)
 WORDS = [
     a + b + c + d
     for a in SYLLABLES[:10] for b in SYLLABLES for c in SYLLABLES[:10] for d in SYLLABLES[:10]
@@ -103,7 +124,14 @@ def terminal(prose: Prose, turns: int) -> Iterator[Read]:
 
 
 def make_session(
-    connection: sqlite3.Connection, turns: int, *, seed: int = 1, words: int = 200, tools: int = 3, screen: bool = True, name: str = ""
+    connection: sqlite3.Connection,
+    turns: int,
+    *,
+    seed: int = 1,
+    words: int = 200,
+    tools: int = 3,
+    screen: bool = True,
+    name: str = "",
 ) -> str:
     """Write one session; returns its id."""
     prose = Prose(seed)

@@ -4,6 +4,7 @@ Readers use ``open_reader`` (standard library, fast); the sidecar and every othe
 brings the schema up to date. Times in the database are UTC, ISO-8601 with milliseconds.
 """
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -28,7 +29,9 @@ def open_writer(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection:
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise StoreError(f"{path} cannot be used by several programs at once here", "Move PROCY_HOME to a local disk")
         connection.execute("PRAGMA synchronous = NORMAL")
-        migrate(connection)
+        if connection.execute("PRAGMA user_version").fetchone()[0] != schema_version():
+            with only_one(path):
+                migrate(connection)
     return connection
 
 
@@ -86,6 +89,14 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP VIEW IF EXISTS {name}")
         connection.execute(script)
     connection.execute(f"PRAGMA user_version = {wanted}")
+
+
+@contextmanager
+def only_one(path: str) -> Iterator[None]:
+    """Let one process at a time bring the schema up to date. The lock is a file of its own: SQLite's are not to be shared."""
+    with open(f"{path}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def running(script: str) -> "Callable[[object], None]":

@@ -93,9 +93,11 @@ def list_turns(
 def find_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
     """A turn by ``SESSION:NUMBER`` (``last:3``, ``%3:-1`` counts from the end) or the beginning or end of its id."""
     session, colon, number = handle.rpartition(":")
+    if colon and not re.fullmatch(r"-?\d{0,9}", number):
+        raise HandleError(f"no turn {handle!r}: {number!r} is no number", "Name it as SESSION:NUMBER, as in last:3")
     if colon:
         session_id = find_session(connection, session or "last")["id"]
-        order, place = ("DESC", -int(number)) if number.startswith("-") else ("ASC", int(number or 1))
+        order, place = ("DESC", int(number[1:] or 1)) if number.startswith("-") else ("ASC", int(number or 1))
         rows = connection.execute(
             f"SELECT * FROM turns WHERE session_id = ? ORDER BY seq {order} LIMIT 1 OFFSET ?", (session_id, max(place - 1, 0))
         ).fetchall()
@@ -232,7 +234,7 @@ def page_turns(
     ``size`` is how many characters to take: of a prompt, and of a response's head and tail where it is longer than both.
     """
     values = {"session": session_id, "after": after, "before": before if before is not None else 1 << 62, "limit": limit}
-    values |= dict(zip(("prompt", "head", "tail"), size))
+    values |= dict(zip(("prompt", "head", "tail"), size, strict=True))
     order = "ASC" if before is None else "DESC"
     rows = connection.execute(
         f"{PAGE_TURN} WHERE session_id = :session AND seq > :after AND seq < :before ORDER BY seq {order} LIMIT :limit", values
@@ -245,8 +247,9 @@ def page_calls(connection: sqlite3.Connection, turn_ids: Sequence[str], size: in
     calls: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
     places = ",".join("?" * len(turn_ids))
     for row in connection.execute(
-        "SELECT turn_id, seq, name, status, duration_ms, response_at, substr(input, 1, ?) AS input, length(input) AS input_length, "
-        f"length(result) AS result_length FROM tool_calls WHERE turn_id IN ({places}) ORDER BY turn_id, seq",
+        "SELECT turn_id, seq, name, status, duration_ms, response_at, substr(input, 1, ?) AS input, "
+        "length(input) AS input_length, length(result) AS result_length "
+        f"FROM tool_calls WHERE turn_id IN ({places}) ORDER BY turn_id, seq",
         (size, *turn_ids),
     ):
         calls[row["turn_id"]].append(row)
@@ -289,15 +292,20 @@ def turn_titles(
 def session_totals(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row:
     """Tokens and dollars of all its turns."""
     row: sqlite3.Row = connection.execute(
-        "SELECT sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cache_read_tokens) AS cache_read_tokens, "
-        "sum(cache_write_tokens) AS cache_write_tokens, sum(cost_usd) AS cost_usd FROM turns WHERE session_id = ?",
+        "SELECT sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd, "
+        "sum(cache_read_tokens) AS cache_read_tokens, sum(cache_write_tokens) AS cache_write_tokens "
+        "FROM turns WHERE session_id = ?",
         (session_id,),
     ).fetchone()
     return row
 
 
 def page_sessions(
-    connection: sqlite3.Connection, before: tuple[str, str] | None = None, limit: int = 50, live: bool = False, children: bool = False
+    connection: sqlite3.Connection,
+    before: tuple[str, str] | None = None,
+    limit: int = 50,
+    live: bool = False,
+    children: bool = False,
 ) -> list[sqlite3.Row]:
     """Newest first, each with how many turns it has, its last prompt, and when something was last said.
 
@@ -345,3 +353,26 @@ def turn_at(connection: sqlite3.Connection, session_id: str, offset: int) -> sql
         (session_id, offset),
     ).fetchone()
     return row
+
+
+def tool_call(connection: sqlite3.Connection, turn_id: str, seq: int, size: int) -> sqlite3.Row | None:
+    """One call; ``result`` is cut to ``size`` characters of ``result_length``."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT seq, name, status, input, substr(result, 1, ?) AS result, length(result) AS result_length "
+        "FROM tool_calls WHERE turn_id = ? AND seq = ?",
+        (size, turn_id, seq),
+    ).fetchone()
+    return row
+
+
+def page_session(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
+    """As ``find_session``, at once where the handle is a whole id; without the summary. Raises HandleError."""
+    exact = "SELECT * FROM sessions WHERE id = ?"
+    row: sqlite3.Row | None = connection.execute(exact, (handle,)).fetchone()
+    return row or connection.execute(exact, (find_session(connection, handle)["id"],)).fetchone()
+
+
+def page_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
+    """As ``find_turn``, at once where the handle is a whole id. Raises HandleError."""
+    row: sqlite3.Row | None = connection.execute("SELECT * FROM turns WHERE id = ?", (handle,)).fetchone()
+    return row or find_turn(connection, handle)

@@ -109,12 +109,11 @@ def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str |
     keys = [row["id"] for row in rows]
     calls = read.page_calls(connection, keys)
     files = read.page_files(connection, keys)
-    return [
-        TurnView(
-            row, tuple(shortened(all_steps(row, calls[row["id"]], cwd))), tuple(files[row["id"]]), version_of(row, calls[row["id"]])
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [view(row, calls[row["id"]], files[row["id"]], cwd) for row in rows]
+
+
+def view(row: sqlite3.Row, calls: Sequence[sqlite3.Row], files: Sequence[sqlite3.Row], cwd: str | None) -> TurnView:
+    return TurnView(row, tuple(shortened(all_steps(row, calls, cwd))), tuple(files), version_of(row, calls))
 
 
 def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row]) -> str:
@@ -186,7 +185,9 @@ def shortened(steps: list[Step]) -> list[Step]:
 def short_step(step: Step, last: bool) -> Step:
     if isinstance(step, Said):
         limit = LAST_TEXT if last else OTHER_TEXT
-        return Said(step.number, step.text[:limit], step.more + max(len(step.text) - limit, 0)) if len(step.text) > limit else step
+        return (
+            Said(step.number, step.text[:limit], step.more + max(len(step.text) - limit, 0)) if len(step.text) > limit else step
+        )
     if isinstance(step, Calls) and step.count > INLINE_CALLS:
         return Calls(step.number, step.count, step.names, step.failed, step.duration_ms, (), True)
     return step

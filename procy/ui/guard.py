@@ -66,7 +66,9 @@ class Guard:
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                out = [(name, self.ours_out(value) if name.lower() == b"set-cookie" else value) for name, value in message["headers"]]
+                out = [
+                    (name, self.ours_out(value) if name.lower() == b"set-cookie" else value) for name, value in message["headers"]
+                ]
                 message = dict(message, headers=[*out, *HEADERS])
             await send(message)
 
@@ -78,7 +80,9 @@ class Guard:
         ours = [pair for pair in pairs if pair.startswith(self.cookie + b"=")]
         if not ours:
             return cookies
-        return b"; ".join([*(pair for pair in pairs if not pair.startswith(b"ds_actor=")), b"ds_actor=" + ours[0].partition(b"=")[2]])
+        return b"; ".join(
+            [*(pair for pair in pairs if not pair.startswith(b"ds_actor=")), b"ds_actor=" + ours[0].partition(b"=")[2]]
+        )
 
     def ours_out(self, cookie: bytes) -> bytes:
         """A Set-Cookie header with ``ds_actor`` renamed: two Datasettes on one host shall not sign each other out."""

@@ -102,7 +102,9 @@ class Hub:
         return sum(len(queues) for _, queues in self.topics.values())
 
     @contextlib.asynccontextmanager
-    async def listening(self, database: Database, make: Callable[[], Topic], key: str) -> AsyncIterator[tuple[Topic, asyncio.Queue[Event | None]]]:
+    async def listening(
+        self, database: Database, make: Callable[[], Topic], key: str
+    ) -> AsyncIterator[tuple[Topic, asyncio.Queue[Event | None]]]:
         """A queue of what happens from now on; None in it means the end."""
         if key not in self.topics:
             topic = make()
@@ -137,7 +139,9 @@ def server_stops() -> bool:
     return bool(getattr(getattr(handler, "__self__", None), "should_exit", False))
 
 
-def events(hub: Hub, database: Database, make: Callable[[], Topic], key: str, last_id: str, receive: Callable[[], Awaitable[Any]]) -> AsgiStream:
+def events(
+    hub: Hub, database: Database, make: Callable[[], Topic], key: str, last_id: str, receive: Callable[[], Awaitable[Any]]
+) -> AsgiStream:
     """The response: first what was missed since ``last_id``, then what happens."""
 
     async def write(writer: AsgiWriter) -> None:
@@ -158,7 +162,8 @@ def events(hub: Hub, database: Database, make: Callable[[], Topic], key: str, la
 async def pass_on(queue: asyncio.Queue[Event | None], gone: asyncio.Future[None], writer: AsgiWriter, hub: Hub) -> None:
     while not hub.closed:
         waiting = asyncio.ensure_future(queue.get())
-        done, _ = await asyncio.wait({waiting, gone}, timeout=SILENCE_S, return_when=asyncio.FIRST_COMPLETED)
+        either: set[asyncio.Future[Any]] = {waiting, gone}
+        done, _ = await asyncio.wait(either, timeout=SILENCE_S, return_when=asyncio.FIRST_COMPLETED)
         if waiting not in done:
             waiting.cancel()
         if gone in done:

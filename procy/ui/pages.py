@@ -56,13 +56,14 @@ class Pages:
                 raise StoreError("none of these databases is procy's", "Start with: procy ui, or datasette PROCY_HOME/procy.db")
         return self._database
 
-    def places(self, database: Database) -> Places:
-        """Where the recordings of a database wait before they are in it: beside it, unless PROCY_HOME says otherwise."""
+    @property
+    def spool(self) -> str:
+        """Where recordings wait before they are in the database: beside it, or in PROCY_HOME."""
         if self.given_places:
-            return self.given_places
-        places = find_places(database.path)
+            return self.given_places.spool
+        places = find_places(self._database.path if self._database else None)
         beside = os.path.join(os.path.dirname(places.db), "spool")
-        return places._replace(spool=beside) if os.path.isdir(beside) else places
+        return beside if os.path.isdir(beside) else places.spool
 
     # -- HTML -----------------------------------------------------------------------------------------------------
 
@@ -84,7 +85,9 @@ class Pages:
         return environment
 
     def render(self, template: str, context: Mapping[str, Any]) -> Markup:
-        return Markup(self.environment.get_template(template).render(root=self.root, home=self.datasette.urls.instance(), **context))
+        return Markup(
+            self.environment.get_template(template).render(root=self.root, home=self.datasette.urls.instance(), **context)
+        )
 
     def html(self, template: str, context: Mapping[str, Any], status: int = 200) -> Response:
         return Response.html(self.render(template, context), status=status, headers={"Content-Security-Policy": POLICY})

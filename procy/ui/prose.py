@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
-FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^[ \t]*(`{3,}|~{3,})[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL
+)
 TABLE = re.compile(r"(?:^[ \t]*\|[^\n]*(?:\n|\Z)){2,}", re.MULTILINE)
 INLINE = re.compile(
     r"(?P<code>`[^`\n]+`)"
@@ -42,9 +45,25 @@ def paragraphs(text: str) -> Iterator[Markup]:
     place = 0
     for match in TABLE.finditer(text):
         yield from paragraph(text[place : match.start()])
-        yield Markup('<pre class="code grid">{}</pre>').format(match[0].rstrip("\n"))
+        yield Markup('<pre class="code grid">{}</pre>').format(aligned(match[0]))
         place = match.end()
     yield from paragraph(text[place:])
+
+
+def aligned(table: str) -> str:
+    """A Markdown table with its columns under each other, without the line of dashes."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in table.strip().split("\n")]
+    rows = [row for row in rows if not all(re.fullmatch(r":?-+:?", cell) for cell in row)]
+    count = max((len(row) for row in rows), default=0)
+    widths = [max(width(row[column]) if column < len(row) else 0 for row in rows) for column in range(count)]
+    return "\n".join(
+        "  ".join(cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=False)).rstrip() for row in rows
+    )
+
+
+def width(text: str) -> int:
+    """Columns in a font of fixed width."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def paragraph(text: str) -> Iterator[Markup]:

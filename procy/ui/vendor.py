@@ -42,7 +42,9 @@ def main() -> int:
     try:
         manifest = copy(repository)
     except FileNotFoundError as error:
-        print(f"procy: {error.filename} is missing. Run npm ci first; until then the pages show terminals as text", file=sys.stderr)
+        print(
+            f"procy: {error.filename} is missing. Run npm ci first; until then the pages show terminals as text", file=sys.stderr
+        )
         return 1
     for package, facts in manifest.items():
         print(f"{package} {facts['version']}", file=sys.stderr)

@@ -63,9 +63,11 @@ def fitting(turns: list[tuple[TurnView, Markup]], backwards: bool) -> list[tuple
 
 def floor_of(views: Sequence[TurnView]) -> int:
     """From which turn on a page is to be told again what there is."""
-    newest = views[-1].row["seq"] if views else 0
-    opened = [view.row["seq"] for view in views if view.row["status"] == "open" and view.row["seq"] > newest - TURNS // 2]
-    return max(min([newest, *opened]) - LATE, 0)
+    newest: int = views[-1].row["seq"] if views else 0
+    opened: list[int] = [
+        view.row["seq"] for view in views if view.row["status"] == "open" and view.row["seq"] > newest - TURNS // 2
+    ]
+    return max(min(newest, *opened) - LATE, 0) if opened else max(newest - LATE, 0)
 
 
 def render_turn(pages: Pages, view: TurnView) -> Markup:

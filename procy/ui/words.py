@@ -9,7 +9,8 @@ from typing import Any
 
 BRIEF = 160  # characters
 ARGUMENTS = (
-    "command", "cmd", "file_path", "path", "notebook_path", "pattern", "url", "query", "description", "prompt", "subject", "skill",
+    "command", "cmd", "file_path", "notebook_path", "pattern", "query", "url", "path", "description", "prompt",
+    "subject", "skill",
 )  # fmt: skip
 CUT_ARGUMENT = re.compile(rf'"({"|".join(ARGUMENTS)})"\s*:\s*"((?:[^"\\]|\\.)*)')
 
@@ -129,7 +130,10 @@ def arguments(text: str | None) -> list[tuple[str, str]]:
         return [("", text)] if text else []
     if not isinstance(found, dict):
         return [("", found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, indent=2))]
-    return [(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)) for name, value in found.items()]
+    return [
+        (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
+        for name, value in found.items()
+    ]
 
 
 def home_short(path: str | None, home: str) -> str:

@@ -1,4 +1,6 @@
-"""Both real clients, driven in a real tmux against the scripted model server, write down what they were sent.
+"""Both real clients, driven in a real tmux against the scripted model server, answer what the script says.
+
+That their transcripts hold what they were sent is asserted in ``test_recorded.py``, together with the recording.
 
 Run with `pytest -m clients`; skipped, aloud, where a client cannot be installed.
 """
@@ -13,7 +15,7 @@ import pytest
 from tests.clients.driver import Driver
 from tests.clients.homes import HOMES
 from tests.clients.install import CLIENTS, ClientUnavailable, install
-from tests.clients.scripts import ASKING_SCRIPTS, LINES, SCRIPTS
+from tests.clients.scripts import LINES, SCRIPTS
 from tests.model_server import ModelServer
 from tests.model_server.scenario import Usage, answer_for, usage_for
 
@@ -46,24 +48,6 @@ def server() -> Iterator[ModelServer]:
 def driver(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> Iterator[Driver]:
     with Driver(HOMES[client](tmp_path, executable, server.url)) as driver:
         yield driver
-
-
-@pytest.fixture
-def asking_driver(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> Iterator[Driver]:
-    with Driver(HOMES[client](tmp_path, executable, server.url, ask=True)) as driver:
-        yield driver
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_transcript_holds_the_prompts(driver: Driver, script: str) -> None:
-    prompts = SCRIPTS[script](driver)
-    assert driver.heard().prompts == prompts
-
-
-@pytest.mark.parametrize("script", ASKING_SCRIPTS)
-def test_transcript_holds_the_prompts_of_an_asking_agent(asking_driver: Driver, script: str) -> None:
-    prompts = ASKING_SCRIPTS[script](asking_driver)
-    assert asking_driver.heard().prompts == prompts
 
 
 @pytest.mark.parametrize("script", ANSWERED)

@@ -25,6 +25,7 @@ class Reader:
         self.model: str | None = None
         self.calls: dict[str, Draft] = {}
         self.touched: dict[str, Draft] = {}
+        self.early: dict[str, Usage] = {}
         self.last: Evidence | None = None
         self.cost_usd: float | None = None
         self.title: str | None = None
@@ -104,9 +105,12 @@ class Reader:
         self.last = Evidence("idle", "interrupted", at_ns)
 
     def _token_usage_record(self, payload: dict[str, Any], at_ns: int) -> None:
-        if self.current and (usage := payload.get("usage")):
-            self.current.use(str(payload.get("response_id")), read_usage(usage))
+        key, usage = str(payload.get("response_id")), payload.get("usage")
+        if self.current and usage:
+            self.current.use(key, read_usage(usage))
             self._touch(self.current, at_ns)
+        elif usage:  # of a task that has told nothing of itself yet
+            self.early[key] = read_usage(usage)
 
     def _function_call(self, payload: dict[str, Any], at_ns: int) -> None:
         self._call(payload, payload.get("arguments"), at_ns)
@@ -180,6 +184,7 @@ class Reader:
         draft = Draft(
             key=key, prompt=prompt, started_ns=started_ns, agent_session_id=self.agent_session_id, folded=folded, model=self.model
         )
+        draft.usages, self.early = self.early, {}
         self.current = draft
         self._touch(draft, started_ns)
         return draft

@@ -1,0 +1,78 @@
+"""What procy's pages share in Datasette: the guard, the poller, connection settings, the menu, signing in, static files."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+from datasette import Request, Response, hookimpl
+from datasette.app import Datasette
+from datasette.permissions import PermissionSQL
+from datasette.utils.asgi import asgi_static
+
+from procy.places import find_places
+from procy.settings import load_settings
+from procy.ui import guard
+from procy.ui.pages import Pages, pages_of, set_pragmas
+
+
+@hookimpl
+def asgi_wrapper(datasette: Datasette) -> Callable[[guard.App], guard.App]:
+    hosts = load_settings(find_places()).ui.hosts
+    cookie = guard.cookie_name(datasette.files)
+    return lambda app: guard.Guard(app, hosts, cookie)
+
+
+@hookimpl
+def prepare_connection(conn: sqlite3.Connection) -> None:
+    set_pragmas(conn)
+
+
+@hookimpl
+def startup(datasette: Datasette) -> None:
+    async def poll(datasette: Datasette) -> None:
+        pages = pages_of(datasette)
+        await pages.hub.run(await pages.database())
+
+    datasette.add_background_task(poll, name="procy: news for open pages")
+
+
+@hookimpl
+def shutdown(datasette: Datasette) -> None:
+    pages_of(datasette).hub.close()
+
+
+@hookimpl
+def permission_resources_sql(actor: dict[str, Any] | None, action: str) -> PermissionSQL | None:
+    if actor == guard.OWNER and action in guard.OWNER_MAY:
+        return PermissionSQL.allow(reason="signed in with a link of procy")
+    return None
+
+
+@hookimpl
+def forbidden(datasette: Datasette, request: Request) -> Response | None:
+    if datasette.default_deny and not request.actor:
+        return Response.html(pages_of(datasette).render("signed_out.html", {}), status=403)
+    return None
+
+
+@hookimpl
+def menu_links(datasette: Datasette) -> list[dict[str, str]]:
+    return [{"href": pages_of(datasette).root, "label": "Sessions"}]
+
+
+@guard.stream
+async def static(pages: Pages, request: Request, send: guard.Send) -> Any:
+    return await asgi_static(pages.assets.folder)(request, send)
+
+
+static._datasette_static = True  # files that never change under one address: no need for no-store
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Any]]:
+    return [
+        (r"/-/procy/sign-in$", guard.sign_in),
+        (r"/-/procy/static/(?P<path>.+)$", static),
+    ]

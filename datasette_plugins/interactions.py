@@ -1,0 +1,80 @@
+"""Interactions of a session: prompts, answers and tools, live, paged and searchable."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from datasette import Request, Response, hookimpl
+
+from procy.store import read
+from procy.ui import guard, live, parts, topics
+from procy.ui.pages import Pages
+from procy.ui.window import place_of, window
+
+HITS = 60
+
+
+@guard.page
+def interactions(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
+    handle = guard.variable(request, "session")
+    session = read.page_session(connection, handle)
+    if handle != session["id"]:
+        query = f"?{request.query_string}" if request.query_string else ""
+        return Response.redirect(f"{pages.root}/s/{session['id']}{query}")
+    if "q" in request.args:
+        return found(pages, connection, session, request)
+    totals = read.session_totals(connection, session["id"])
+    context = {
+        "session": session, "totals": totals, "cost": session["cost_usd"] or totals["cost_usd"], "tab": "conversation",
+        "conversation": f"{pages.root}/s/{session['id']}", "terminal": f"{pages.root}/s/{session['id']}/terminal",
+        "page": window(pages, connection, session, guard.number(request, "after"), guard.number(request, "before")),
+        "children": read.children_of(connection, session["id"]), "parent": session["parent_id"],
+    }  # fmt: skip
+    return pages.html("interactions.html", context)
+
+
+def found(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, request: Request) -> Response:
+    """What a search in the session finds."""
+    query = (request.args.get("q") or "").strip()
+    context = {
+        "query": query, "session": session, "limit": HITS, "tab": "", "conversation": f"{pages.root}/s/{session['id']}",
+        "terminal": f"{pages.root}/s/{session['id']}/terminal",
+        "turns": read.search_turns(connection, query, HITS, session["id"]),
+        "places": read.search_terminal(connection, query, HITS, session["id"]),
+    }  # fmt: skip
+    return pages.html("results.html" if request.args.get("part") else "search.html", context)
+
+
+@guard.page
+def turn(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
+    row = read.page_turn(connection, guard.variable(request, "turn"))
+    return Response.redirect(f"{pages.root}/s/{row['session_id']}{place_of(connection, row)}")
+
+
+@guard.page
+def part(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
+    row = read.page_turn(connection, guard.variable(request, "turn"))
+    context = {"turn": row, "part": parts.find_part(connection, row, guard.variable(request, "part"))}
+    return pages.html("part.html" if request.args.get("part") else "part_page.html", {**context, "title": context["part"].title})
+
+
+@guard.stream
+async def events(pages: Pages, request: Request, send: guard.Send) -> Any:
+    database = await pages.database()
+    handle = guard.variable(request, "session")
+    session = await database.execute_fn(lambda connection: read.page_session(connection, handle)["id"])
+    since = request.headers.get("last-event-id") or request.args.get("since") or ""
+    return live.events(
+        pages.hub, database, lambda: topics.SessionTopic(pages, session), f"session {session}", since, request.receive
+    )
+
+
+@hookimpl
+def register_routes() -> list[tuple[str, Any]]:
+    return [
+        (r"/-/procy/s/(?P<session>[^/]+)$", interactions),
+        (r"/-/procy/s/(?P<session>[^/]+)/events$", events),
+        (r"/-/procy/t/(?P<turn>[^/]+)$", turn),
+        (r"/-/procy/t/(?P<turn>[^/]+)/(?P<part>[a-z]+(?:-\d+){0,2})$", part),
+    ]

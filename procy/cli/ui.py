@@ -1,0 +1,91 @@
+"""``procy ui`` and ``procy open``: the pages."""
+
+from __future__ import annotations
+
+import os
+import sys
+from urllib.parse import quote
+
+import click
+
+from procy.cli.common import db_option, places_of, reader
+from procy.errors import HandleError
+from procy.settings import load_settings
+from procy.store import read
+from procy.ui import address, launch
+
+
+@click.command("ui")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 7862, or [ui] port); 0 for any.")
+@click.option("--open/--no-browser", "browser", default=None, help="Open the pages in the browser (default: where there is one).")
+@click.option("--stop", is_flag=True, help="End the pages that run in the background.")
+@db_option
+def ui_command(port: int | None, browser: bool | None, stop: bool, db: str | None) -> None:
+    """Show sessions, conversations and terminals in the browser.
+
+    Serves on 127.0.0.1 until Ctrl-C and prints a link that signs one browser in. Where the pages run already, it only
+    makes a new link.
+    """
+    places = places_of(db)
+    if stop:
+        say("the pages were stopped" if launch.stop(places) else "no pages are running")
+        return
+    claimed = address.claim(places, load_settings(places).ui.port if port is None else port)
+    server = claimed.server if claimed else launch.wait_for(places)
+    link = address.sign_in_link(places, server)
+    click.echo(link)
+    if wants_browser(browser):
+        show(link)
+    if claimed is None:
+        say("the pages run already; this link signs in once. Stop them with: procy ui --stop")
+        return
+    say(f"the pages are at {server.url('/-/procy')}; the link signs in once. Stop with Ctrl-C")
+    launch.serve(places, claimed)
+
+
+@click.command("open", context_settings={"ignore_unknown_options": True})
+@click.argument("handle", default="")
+@click.option("--print", "only_print", is_flag=True, help="Print the link and open nothing.")
+@db_option
+def open_command(handle: str, only_print: bool, db: str | None) -> None:
+    """Open a session's or a turn's page (last, %3, a name, an id; last:3) in the browser, or the list of sessions.
+
+    Starts the pages in the background where they are not up. The link signs one browser in.
+    """
+    places = places_of(db)
+    path = page_of(handle, db) if handle else "/-/procy"
+    link = address.sign_in_link(places, launch.up(places, load_settings(places).ui.port), path)
+    click.echo(link)
+    if not only_print and not show(link):
+        say("there is no browser here; open the link in one that reaches this machine")
+
+
+def page_of(handle: str, db: str | None) -> str:
+    """The path of what a handle means: a session, or a turn where it names one."""
+    with reader(db) as connection:
+        if ":" not in handle:
+            try:
+                return f"/-/procy/s/{quote(read.find_session(connection, handle)['id'])}"
+            except HandleError:
+                if handle.startswith(("-", "%")) or handle == "last":
+                    raise
+        return f"/-/procy/t/{quote(read.find_turn(connection, handle)['id'])}"
+
+
+def wants_browser(asked: bool | None) -> bool:
+    return asked if asked is not None else sys.stdout.isatty() and has_desktop()
+
+
+def has_desktop() -> bool:
+    """Whether a browser would open a window, rather than run in this terminal."""
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
+
+
+def show(link: str) -> bool:
+    import webbrowser
+
+    return has_desktop() and webbrowser.open(link)
+
+
+def say(text: str) -> None:
+    click.echo(text, err=True)

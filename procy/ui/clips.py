@@ -1,0 +1,83 @@
+"""Terminal recordings for the player: one turn, or the whole session with a mark at every turn. As recorded, unredacted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from procy.parse.screen import Screen
+from procy.recording.cast import Mark, cast
+from procy.recording.marks import marks_of
+from procy.recording.terminal import TerminalLog
+from procy.store.db import from_iso
+
+LIMIT = 20 << 20  # bytes of terminal output that one page plays
+IDLE_S = 1.0
+AROUND = 64 << 10  # bytes before and after a place that belongs to no turn
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Bytes ``start`` to ``end`` of a session's terminal; ``at`` is a place in between to stop at."""
+
+    start: int
+    end: int
+    at: int | None = None
+
+    @property
+    def query(self) -> str:
+        return f"from={self.start}&to={self.end}" + (f"&at={self.at}" if self.at is not None else "")
+
+
+def clip_of(log: TerminalLog, turn: sqlite3.Row | None, at: int | None) -> Clip | None:
+    """The clip of a turn, or of what lies around a place outside of all turns."""
+    end = log.end()
+    if turn is not None and turn["terminal_from"] is not None:
+        stop = turn["terminal_to"] if turn["terminal_to"] is not None else end
+        if at is None or at <= stop:
+            return Clip(turn["terminal_from"], min(stop, turn["terminal_from"] + LIMIT), at)
+    return None if at is None else Clip(max(at - AROUND, 0), min(at + AROUND, end), at)
+
+
+def clip_cast(log: TerminalLog, clip: Clip, title: str) -> Iterator[str]:
+    """Begins with the exact screen at the clip's start."""
+    reads = list(log.reads(clip.start, min(clip.end, clip.start + LIMIT)))
+    began_ns = reads[0].time_ns if reads else 0
+    marks = [mark for mark in gaps(log) if clip.start < mark.offset <= clip.end]
+    if clip.at is not None:
+        marks = sorted([*marks, Mark(clip.at, 0, "found")], key=lambda mark: mark.offset)
+    header = {"timestamp": began_ns // 1_000_000_000, "title": title}
+    return cast(iter(reads), marks, log.picture_at(clip.start), header, IDLE_S, redact=False)
+
+
+def session_cast(connection: sqlite3.Connection, log: TerminalLog, session: sqlite3.Row) -> Iterator[str]:
+    first = next((event.picture for event in log.events() if event.picture), None) or log.picture_at(0)
+    header = {"timestamp": from_iso(session["started_at"]) // 1_000_000_000, "title": session["name"] or session["agent"]}
+    return cast(log.reads(0, LIMIT), marks_of(connection, log), first, header, IDLE_S, redact=False)
+
+
+def mark_numbers(connection: sqlite3.Connection, log: TerminalLog) -> dict[int, int]:
+    """Which of the marks in ``session_cast`` each turn is, by the turn's seq."""
+    labels = [mark.label.partition(":")[0] for mark in marks_of(connection, log)]
+    return {int(label): number for number, label in enumerate(labels) if label.isdigit()}
+
+
+def gaps(log: TerminalLog) -> list[Mark]:
+    """Where the recording begins again with another screen."""
+    return [
+        Mark(event.offset, event.at_ns, f"gap: {event.detail.get('cause', 'attached again')}", event.picture)
+        for event in log.events()
+        if event.picture and event.offset
+    ]
+
+
+def screen_text(log: TerminalLog, offset: int) -> list[str]:
+    """The lines of the screen after that many bytes, without blank ones at the end."""
+    picture = log.picture_at(offset)
+    screen = Screen(picture.columns, picture.rows)
+    screen.feed(picture.escapes)
+    lines = screen.lines()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    return lines

@@ -1,0 +1,96 @@
+"""Starting the pages: in this process (``procy ui``) or in one of their own (bare ``procy``, ``procy open``).
+
+The socket listens before the server is up, so a link works as soon as it is printed: the first request waits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from procy.places import Places
+from procy.store.db import open_writer
+from procy.ui import address
+from procy.ui.address import Claim, Server
+from procy.ui.assets import plugins_folder
+
+if TYPE_CHECKING:
+    from datasette.app import Datasette
+
+SETTINGS = {"allow_download": False, "num_sql_threads": 8, "allow_signed_tokens": False, "suggest_facets": False}
+GRACE_S = 2  # streams end by themselves within a tick; this is for what does not
+
+
+def start_in_background(places: Places, port: int) -> str:
+    """Have the pages up; returns the sentence that says where. Takes milliseconds: the server comes up by itself."""
+    return f"pages: {address.sign_in_link(places, up(places, port))}"
+
+
+def up(places: Places, port: int) -> Server:
+    """The server of this database's pages: the running one, else a new one in the background. Raises ProcyError."""
+    plugins_folder()
+    claimed = address.claim(places, port)
+    if claimed is None:
+        return wait_for(places)
+    server, lock, listener = claimed
+    command = [sys.executable, "-m", "procy.ui", places.db, str(lock), str(listener.fileno()), server.start]
+    log = os.open(address.path_of(places, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config}
+    process = subprocess.Popen(
+        command, cwd=places.home, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        pass_fds=(lock, listener.fileno()), start_new_session=True,
+    )  # fmt: skip
+    address.write_state(lock, Server(process.pid, server.port, server.start, server.version))
+    for descriptor in (log, lock):
+        os.close(descriptor)
+    listener.close()
+    process.returncode = 0  # it goes on without us: no warning about it
+    return server
+
+
+def wait_for(places: Places) -> Server:
+    """The server that holds the lock; its state is written in the moment after that."""
+    server = address.running(places)
+    if server is None:
+        return up(places, 0)
+    return server
+
+
+def stop(places: Places) -> bool:
+    """Ask the running server to end; False when none runs."""
+    server = address.running(places)
+    if server is None:
+        return False
+    os.kill(server.pid, signal.SIGTERM)
+    return True
+
+
+def serve(places: Places, claimed: Claim) -> None:
+    """Serve until SIGINT or SIGTERM. Raises StoreError when the database cannot be opened."""
+    import uvicorn
+
+    open_writer(places.db).close()
+    datasette = build(places, claimed.server)
+    config = uvicorn.Config(
+        datasette.app(), log_level="warning", access_log=False, lifespan="on", server_header=False,
+        timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30,
+    )  # fmt: skip
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[claimed.listener])
+
+
+def build(places: Places, server: Server | None = None) -> Datasette:
+    """A Datasette with our plugins that shows nothing to whoever is not signed in."""
+    from datasette.app import Datasette
+
+    from procy.ui.pages import Pages, set_pages
+
+    datasette = Datasette(
+        [places.db], plugins_dir=str(plugins_folder()), settings=SETTINGS, secret=address.read_secret(places), default_deny=True
+    )
+    set_pages(Pages(datasette, places, server))
+    return datasette

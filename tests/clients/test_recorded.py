@@ -1,0 +1,204 @@
+"""Both real clients, recorded: prompts, answers, tool calls and tokens are those of the client's own transcript."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.driver import Driver
+from tests.clients.homes import HOMES
+from tests.clients.install import CLIENTS, ClientUnavailable, install
+from tests.clients.recording import Recording, measure_screen, recorded, state
+from tests.clients.scripts import ASKING_SCRIPTS, SCRIPTS
+from tests.model_server import ModelServer
+
+pytestmark = pytest.mark.clients
+
+
+@pytest.fixture(params=list(CLIENTS))
+def client(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def executable(client: str) -> Path:
+    try:
+        return install(CLIENTS[client])
+    except ClientUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+
+
+@pytest.fixture
+def driver(client: str, executable: Path, server: ModelServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Driver]:
+    ask = request.node.get_closest_marker("asks") is not None or "asking" in request.node.name
+    home = recorded(HOMES[client](tmp_path, executable, server.url, ask=ask))
+    with Driver(home) as driver:
+        yield driver
+    Recording(home).stop()
+
+
+def compare(driver: Driver, prompts: list[str]) -> Recording:
+    """Hold what procy recorded against the client's transcript."""
+    recording, heard = Recording(driver.home), driver.heard()
+    assert heard.prompts == prompts
+    turns = recording.until_turns(len(prompts))
+    assert [turn["prompt"] for turn in turns] == heard.prompts
+    deadline = time.monotonic() + 5
+    answers = "\n\n".join(heard.answers)
+    while (told := "\n\n".join(turn["response"] for turn in recording.turns() if turn["response"])) != answers and time.monotonic() < deadline:
+        time.sleep(0.1)
+    if not recording.turns("shell"):  # the answer to a `!command` belongs to that turn
+        assert told == answers
+    commands = [turn["response"] + "\n" for turn in recording.turns("shell")] if driver.home.client == "codex" else []
+    assert sorted(recording.outputs() + commands) == sorted(heard.outputs)
+    used = recording.rows(
+        "SELECT coalesce(sum(input_tokens), 0), coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0), "
+        "coalesce(sum(output_tokens), 0) FROM turns JOIN sessions ON sessions.id = session_id WHERE parent_id IS NULL OR pane_id IS NOT NULL"
+    )[0]
+    assert tuple(used) == (heard.usage.input, heard.usage.cache_read, heard.usage.cache_write, heard.usage.output)
+    return recording
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_recording_equals_the_transcript(driver: Driver, script: str) -> None:
+    prompts = SCRIPTS[script](driver)
+    recording = compare(driver, prompts)
+    measure_screen(recording, script)
+
+
+@pytest.mark.parametrize("script", ASKING_SCRIPTS)
+def test_recording_of_an_asking_agent_equals_the_transcript(driver: Driver, script: str) -> None:
+    compare(driver, ASKING_SCRIPTS[script](driver))
+
+
+def test_states_are_told_in_time(driver: Driver) -> None:
+    driver.until(lambda: state(driver)[0] == "idle", "idle at the start")
+    driver.type("slow 4")
+    driver.enter()
+    driver.until_screen("slow line 3")
+    driver.until(lambda: state(driver)[0] == "busy", "busy", seconds=1.5)
+    for _ in range(10):
+        assert state(driver)[0] == "busy", "a spinner, or text that streams, is not idle"
+        time.sleep(0.1)
+    driver.until_ended(1)
+    driver.until(lambda: state(driver)[0] == "idle", "idle", seconds=1.5)
+
+
+@pytest.mark.asks
+def test_waiting_for_permission_is_told_with_the_question(driver: Driver) -> None:
+    driver.type("ask: touch asked.txt")
+    driver.enter()
+    driver.until_screen(driver.home.permission_question)
+    driver.until(lambda: state(driver)[0] == "waiting", "waiting", seconds=1.5)
+    assert "permission" in state(driver)[1]
+    time.sleep(2)
+    assert state(driver)[0] == "waiting", "not cleared by time"
+    driver.answer(driver.home.permission_question, "Enter")
+    driver.until_ended(1)
+    driver.until(lambda: state(driver)[0] == "idle", "idle", seconds=1.5)
+
+
+def test_helpers_get_sessions_below(driver: Driver) -> None:
+    SCRIPTS["helper"](driver)
+    recording = Recording(driver.home)
+    row = recording.until(
+        "SELECT turns.prompt, turns.response FROM turns JOIN sessions ON sessions.id = session_id "
+        "WHERE parent_id IS NOT NULL AND pane_id IS NULL AND turns.status = 'done'"
+    )
+    assert row["prompt"] == "run: echo from below" and "I will run it." in row["response"]
+
+
+def test_two_panes_with_one_agent_in_one_directory(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> None:
+    home = recorded(HOMES[client](tmp_path, executable, server.url))
+    with Driver(home) as one, Driver(home) as two:
+        one.type("from the first pane")
+        one.enter()
+        two.type("from the second pane")
+        two.enter()
+        one.until_ended(2)
+        recording = Recording(home)
+        recording.until_turns(2)
+        rows = recording.rows("SELECT session_id, prompt FROM turns ORDER BY prompt")
+        sockets = {row["id"]: row["tmux_socket"] for row in recording.rows("SELECT id, tmux_socket FROM sessions")}
+        assert [(sockets[row["session_id"]], row["prompt"]) for row in rows] == [
+            (str(one.socket), "from the first pane"),
+            (str(two.socket), "from the second pane"),
+        ]
+    recording.stop()
+
+
+def test_recording_begun_while_the_agent_runs(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> None:
+    """``procy record -t PANE`` on an agent that nobody prepared: nothing is lost from then on, and the past is read, too."""
+    home = HOMES[client](tmp_path, executable, server.url)
+    with_procy = recorded(home)
+    with Driver(home) as driver:
+        driver.ask("before the recording")
+        recording = Recording(with_procy)
+        environment = with_procy.env | {"TMUX": f"{driver.socket},1,0", "TMUX_PANE": driver.pane}
+        subprocess.run([sys.executable, "-m", "procy", "record"], env=environment, check=True, capture_output=True)
+        recording.until("SELECT 1 FROM sessions WHERE agent_session_id IS NOT NULL")
+        driver.ask("after it began")
+        turns = recording.until_turns(2)
+        assert [turn["prompt"] for turn in turns] == ["before the recording", "after it began"]
+        assert turns[0]["terminal_from"] is None and turns[1]["terminal_from"] is not None
+    recording.stop()
+
+
+def test_users_own_hooks_and_notify_still_run(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> None:
+    home = HOMES[client](tmp_path, executable, server.url)
+    seen = tmp_path / "seen"
+    if client == "claude":
+        path = home.path / ".claude" / "settings.json"
+        settings = json.loads(path.read_text())
+        settings["hooks"] = {"Stop": [{"hooks": [{"type": "command", "command": f"touch {seen}"}]}]}
+        path.write_text(json.dumps(settings))
+    else:
+        path = home.path / ".codex" / "config.toml"
+        script = tmp_path / "notify"
+        script.write_text(f'#!/bin/sh\nprintf %s "$2" > {seen}\n')
+        script.chmod(0o755)
+        path.write_text(f'notify = ["{script}", "mine"]\n' + path.read_text())
+    before = path.read_bytes()
+    with Driver(recorded(home)) as driver:
+        driver.ask("hello there")
+        driver.until(seen.exists, "the user's own hook")
+        recording = Recording(driver.home)
+        recording.until("SELECT 1 FROM hook_events")
+    after = path.read_text()
+    assert "hook.sh" not in after, "the user's configuration is not ours to write"
+    assert after.startswith(before.decode()[:60])
+    recording.stop()
+
+
+def test_rebuild_derives_the_same_turns(driver: Driver) -> None:
+    for script in ("two_tools", "interrupted", "cleared"):
+        SCRIPTS[script](driver)
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
+    recording = Recording(driver.home)
+    recording.until_turns(5)
+    time.sleep(2.5)
+    os.kill(int(driver.show("#{pane_pid}")), signal.SIGTERM)
+    recording.until("SELECT 1 FROM sessions WHERE status IN ('ended', 'lost')", seconds=20)
+    columns = "id, seq, kind, prompt, response, status, model, started_at, ended_at, input_tokens, terminal_from, terminal_to"
+    queries = (
+        f"SELECT {columns} FROM turns ORDER BY id",
+        "SELECT id, turn_id, seq, name, input, result, status, duration_ms FROM tool_calls ORDER BY id",
+        "SELECT offset FROM keyframes ORDER BY offset",
+    )
+    before = [[tuple(row) for row in recording.rows(sql)] for sql in queries]
+    recording.procy("rebuild", "--all")
+    assert [[tuple(row) for row in recording.rows(sql)] for sql in queries] == before
