@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from datasette import Request, Response, hookimpl
+from datasette import Request, Response, handle_exception, hookimpl
 from datasette.app import Datasette
 from datasette.permissions import PermissionSQL
 from datasette.utils.asgi import asgi_static
@@ -31,6 +31,8 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
 
 @hookimpl
 def startup(datasette: Datasette) -> None:
+    handle_exception.rich = None  # it prints every local variable to the log, and fails itself for unknown addresses
+
     async def poll(datasette: Datasette) -> None:
         pages = pages_of(datasette)
         await pages.hub.run(await pages.database())

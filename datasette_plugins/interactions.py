@@ -36,7 +36,7 @@ def interactions(pages: Pages, connection: sqlite3.Connection, request: Request)
 
 def found(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, request: Request) -> Response:
     """What a search in the session finds."""
-    query = (request.args.get("q") or "").strip()
+    query = guard.wanted(request)
     context = {
         "query": query, "session": session, "limit": HITS, "tab": "", "conversation": f"{pages.root}/s/{session['id']}",
         "terminal": f"{pages.root}/s/{session['id']}/terminal",

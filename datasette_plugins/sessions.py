@@ -35,7 +35,7 @@ def sessions(pages: Pages, connection: sqlite3.Connection, request: Request) -> 
 
 @guard.page
 def search(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
-    query = (request.args.get("q") or "").strip()
+    query = guard.wanted(request)
     context = {
         "query": query, "session": None, "limit": HITS,
         "turns": read.search_turns(connection, query, HITS), "places": read.search_terminal(connection, query, HITS),

@@ -43,6 +43,7 @@ SEGMENT_BYTES = 4 << 20
 READ_BYTES = 1 << 18
 BUSY_BYTES = 4096  # a read this big means more is coming:
 COALESCE_S = 0.0015  # let the socket fill a little, for fewer and bigger reads
+YIELD_S = 0.002  # after waking up: the echo of a key reaches the user first, then it is written down
 SIZE_EVERY_NS = 5_000_000
 RETRY_S = 1.0  # after a write that failed
 NEED_SIDECAR = 75  # exit status that asks tap.sh to start the sidecar, and then the tap again
@@ -65,6 +66,7 @@ class Tap:
         self.buffer = memoryview(bytearray(READ_BYTES))
         self.tty, self.tmux_socket, self.pane_id = read_pane(directory)
         self.columns = self.rows = self.size_ns = 0
+        self.woken_ns = 0  # when the bytes that are read next began to come; 0 where that is now
         self.looked_ns = time.time_ns()
         self.full_said = False
         self.retry_s = 0.0  # when to try again after a failure, by the monotonic clock
@@ -112,7 +114,9 @@ class Tap:
                     return NEED_SIDECAR
                 if self.lost:
                     self.noted_loss()
-                idle.poll((RETRY_S if self.lost else self.patience) * 1000)
+                if idle.poll((RETRY_S if self.lost else self.patience) * 1000):
+                    self.woken_ns = time.time_ns()
+                    time.sleep(YIELD_S)
                 continue
             if count == 0:
                 self.record(END, 0, 0)
@@ -171,7 +175,8 @@ class Tap:
 
     def record(self, kind: int, length: int, value: int) -> bool:
         """Append one index record and advance the state; False when it could not be written whole."""
-        now = time.time_ns()
+        now = self.woken_ns or time.time_ns()
+        self.woken_ns = 0
         self.read_size(now)
         line = RECORD.pack(now, self.end, length, self.columns, self.rows, kind, value)
         try:
@@ -285,6 +290,9 @@ def say(tmux_socket: str, pane_id: str, text: str) -> None:
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(os, "SCHED_BATCH"):  # wake up without pushing the agent, tmux or the user's client aside
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     directory, sidecar_lock, patience = sys.argv[1:4]
     return Tap(directory, sidecar_lock, float(patience)).run()
 

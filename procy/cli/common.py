@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
+from procy.errors import ProcyError
 from procy.places import Places, find_places
 from procy.store.db import open_reader
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 db_option = click.option("--db", type=click.Path(dir_okay=False), help="Database file (default: the one in PROCY_HOME).")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -30,6 +33,31 @@ def reader(db: str | None) -> sqlite3.Connection:
 
 def places_of(db: str | None) -> Places:
     return find_places(db)
+
+
+def complete_session(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """Handles for shell completion: the usual words, names, and the short ids of the newest sessions."""
+    from procy.store.read import list_sessions, short
+
+    try:
+        with open_reader(find_places(ctx.params.get("db")).db) as connection:
+            rows = list_sessions(connection, limit=50)
+    except ProcyError:
+        return []
+    handles = ["last", "-2", *(row["name"] for row in rows if row["name"]), *(short(row["id"]) for row in rows)]
+    return [handle for handle in dict.fromkeys(handles) if handle.lower().startswith(incomplete.lower())]
+
+
+def session_argument(name: str = "session", default: str | None = "last") -> Callable[[Decorated], Decorated]:
+    """A command's argument that takes a session's handle."""
+    return click.argument(name, default=default, required=False, shell_complete=complete_session, callback=check_handle)
+
+
+def check_handle(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """``-2`` is a handle; any other word with a dash is an option that the command does not have."""
+    if value and value.startswith("-") and not value[1:].partition(":")[0].isdigit():
+        raise click.NoSuchOption(value, ctx=ctx)
+    return value
 
 
 def print_json(value: Any) -> None:

@@ -164,13 +164,17 @@ def check_libraries(places: Places) -> Iterator[Finding]:
 
 
 def check_assets(places: Places) -> Iterator[Finding]:
-    from procy.ui.assets import missing_assets
+    from procy.ui.assets import Assets, plugins_folder
 
-    missing = missing_assets()
-    if missing:
-        yield Finding("note", f"page assets are missing: {', '.join(missing)}; the pages show text instead", "make setup")
+    try:
+        there = Assets(plugins_folder() / "static").player()
+    except ProcyError as error:
+        yield Finding("problem", error.what, error.remedy)
+        return
+    if there:
+        yield Finding("ok", "the terminal player is there")
     else:
-        yield Finding("ok", "page assets are there")
+        yield Finding("note", "the terminal player is missing: the pages show text instead", "make assets, with npm installed")
 
 
 CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (

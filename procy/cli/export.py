@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 import click
 
-from procy.cli.common import db_option, places_of, reader
+from procy.cli.common import db_option, places_of, reader, session_argument
+from procy.errors import ProcyError
 from procy.parse.redact import mask
 from procy.recording.cast import cast
 from procy.recording.markdown import markdown
@@ -29,7 +30,7 @@ def export_command() -> None:
 
 
 @export_command.command("cast", context_settings={"ignore_unknown_options": True})
-@click.argument("session", default="last")
+@session_argument()
 @click.option("--idle", type=float, metavar="SECONDS", help="Shorten pauses to at most this.")
 @out_option
 @unredacted_option
@@ -50,7 +51,7 @@ def cast_command(session: str, idle: float | None, out: str | None, unredacted: 
 
 
 @export_command.command("raw", context_settings={"ignore_unknown_options": True})
-@click.argument("session", default="last")
+@session_argument()
 @out_option
 @db_option
 def raw_command(session: str, out: str | None, db: str | None) -> None:
@@ -63,7 +64,7 @@ def raw_command(session: str, out: str | None, db: str | None) -> None:
 
 
 @export_command.command("md", context_settings={"ignore_unknown_options": True})
-@click.argument("session", default="last")
+@session_argument()
 @out_option
 @unredacted_option
 @db_option
@@ -89,10 +90,11 @@ def writing(path: str | None, mode: str) -> Iterator[IO[Any]]:
         with open(beside, mode, encoding=None if binary else "utf-8", newline=None if binary else "") as file:
             yield file
         os.replace(beside, path)
-    except BaseException:
-        if os.path.exists(beside):
+    except OSError as error:
+        raise ProcyError(f"cannot write {path}: {error.strerror}", "Choose another file") from error
+    finally:
+        with suppress(OSError):
             os.unlink(beside)
-        raise
 
 
 def progress(reads: Iterator[Any], total: int, what: str) -> Iterator[Any]:

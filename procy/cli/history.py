@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from procy.cli.common import as_dicts, db_option, json_option, local_time, one_line, print_json, reader
+from procy.cli.common import as_dicts, db_option, json_option, local_time, one_line, print_json, reader, session_argument
 from procy.store import read
 
 
 @click.command("history", context_settings={"ignore_unknown_options": True})
-@click.argument("session", required=False)
+@session_argument(default=None)
 @click.option("-n", "--limit", default=30, show_default=True, help="How many prompts, the newest.")
 @json_option
 @db_option

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from procy.cli.bars import bar
-from procy.cli.common import db_option, places_of
+from procy.cli.common import db_option, places_of, session_argument
 from procy.recording.rebuild import rebuild
 from procy.settings import load_settings
 from procy.store import read
@@ -13,7 +13,7 @@ from procy.store.db import open_reader, open_writer
 
 
 @click.command("rebuild", context_settings={"ignore_unknown_options": True})
-@click.argument("session", required=False)
+@session_argument(default=None)
 @click.option("--all", "everything", is_flag=True, help="Every session.")
 @db_option
 def rebuild_command(session: str | None, everything: bool, db: str | None) -> None:

@@ -6,13 +6,13 @@ import re
 
 import click
 
-from procy.cli.common import as_dicts, db_option, json_option, local_time, print_json, reader
+from procy.cli.common import as_dicts, complete_session, db_option, json_option, local_time, print_json, reader
 from procy.store import read
 
 
 @click.command("search")
 @click.argument("words", nargs=-1, required=True)
-@click.option("-s", "--session", help="Only in this session.")
+@click.option("-s", "--session", shell_complete=complete_session, help="Only in this session.")
 @click.option("-t", "--terminal", is_flag=True, help="In what stood on the terminal, not in prompts, answers and tool inputs.")
 @click.option("-n", "--limit", default=20, show_default=True, help="How many places, newest first.")
 @json_option

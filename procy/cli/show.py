@@ -8,14 +8,25 @@ from typing import Any
 
 import click
 
-from procy.cli.common import as_dicts, db_option, json_option, local_time, one_line, print_json, reader, state_text, tokens
+from procy.cli.common import (
+    as_dicts,
+    db_option,
+    json_option,
+    local_time,
+    one_line,
+    print_json,
+    reader,
+    session_argument,
+    state_text,
+    tokens,
+)
 from procy.store import read
 
 ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
 
 
 @click.command("show", context_settings={"ignore_unknown_options": True})
-@click.argument("handle", default="last")
+@session_argument("handle")
 @click.option("-n", "--limit", default=20, show_default=True, help="Turns of a session, newest.")
 @click.option("--full", is_flag=True, help="Whole answers, tool inputs and results.")
 @json_option

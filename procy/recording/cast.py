@@ -61,6 +61,7 @@ def events(reads: Iterable[Read], marks: Sequence[Mark], first: Picture, idle_s:
     waiting = list(marks)
     size = (first.columns, first.rows)
     last_ns: int | None = None
+    owed = 0.0  # seconds that passed without an event
     if first.escapes:
         yield [0.0, "o", first.escapes.decode("utf-8", "replace")]
     for read in reads:
@@ -73,13 +74,14 @@ def events(reads: Iterable[Read], marks: Sequence[Mark], first: Picture, idle_s:
                 yield [0.0, "r", f"{size[0]}x{size[1]}"]
                 yield [0.0, "o", CLEAR + mark.picture.escapes.decode("utf-8", "replace")]
         pause = max(read.time_ns - last_ns, 0) / 1e9
-        pause = min(pause, idle_s) if idle_s is not None else pause
+        pause = owed + (min(pause, idle_s) if idle_s is not None else pause)
         last_ns = max(read.time_ns, last_ns)
         if (read.columns, read.rows) != size:
             size = (read.columns, read.rows)
             yield [round(pause, 6), "r", f"{size[0]}x{size[1]}"]
             pause = 0.0
         text = decoder.decode(read.data)
+        owed = 0.0 if text else pause
         if text:
             yield [round(pause, 6), "o", text]
     rest = decoder.decode(b"", final=True)

@@ -52,11 +52,15 @@ def take_lock(path: str) -> IO[str] | None:
 
 
 def become_independent() -> None:
-    """Outlive the terminal and the tmux server that this process was started from."""
+    """Outlive the terminal and the tmux server that this process was started from, and stay out of their way."""
     with suppress(PermissionError):  # is a session leader already
         os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.chdir("/")
+    os.nice(5)
+    if hasattr(os, "SCHED_BATCH"):  # never push the agent or tmux aside
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from procy.sidecar.terminal import Notice, Terminal, load_durable
 from procy.store.db import iso
 from procy.types import Evidence, PaneEvent, Picture, Profile, Read, TranscriptFile
 
-READ_BYTES = 4 << 20  # per tick
+READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output

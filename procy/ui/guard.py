@@ -191,6 +191,11 @@ def variable(request: Request, name: str) -> str:
     return unquote(request.url_vars[name])
 
 
+def wanted(request: Request) -> str:
+    """What is searched for."""
+    return (request.args.get("q") or "").replace("\0", " ").strip()
+
+
 def number(request: Request, name: str) -> int | None:
     """A whole number from the query string; None for none and for what is no number."""
     text = request.args.get(name) or ""

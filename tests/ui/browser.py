@@ -30,6 +30,7 @@ class Browser:
         self.profile = profile
         self.number = 0
         self.errors: list[str] = []
+        self.requests: list[str] = []
 
     def __enter__(self) -> Browser:
         command = [str(find_chromium()), *FLAGS, f"--user-data-dir={self.profile}", "about:blank"]
@@ -70,7 +71,9 @@ class Browser:
             self.note(message)
 
     def note(self, message: dict[str, Any]) -> None:
-        """Keep what a developer would see in red."""
+        """Keep what a developer would see in red, and what was asked of whom."""
+        if message.get("method") == "Network.requestWillBeSent":
+            self.requests.append(message["params"]["request"]["url"])
         if message.get("method") == "Runtime.exceptionThrown":
             self.errors.append(str(message["params"]["exceptionDetails"]))
         entry = message.get("params", {}).get("entry", {})

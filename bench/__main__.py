@@ -1,0 +1,20 @@
+"""``python -m bench [NAME …]``: run some figures, or all of them. Each is a module of this package with ``run()``."""
+
+import sys
+from importlib import import_module
+
+FIGURES = ("echo", "output", "screen", "blocks", "commands", "pages")
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or list(FIGURES)
+    if unknown := [name for name in wanted if name not in FIGURES]:
+        print(f"no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        import_module(f"bench.{name}").run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

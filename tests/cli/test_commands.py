@@ -1,0 +1,179 @@
+"""Every command on a recorded shell, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from procy.cli import COMMANDS
+from tests.conftest import Lab, wait_until
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A session with two turns, ended, and one that is being recorded."""
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    lab.start()
+    first = lab.record("--name", "the first")
+    lab.type("echo hello world")
+    lab.type("printf '\\033[31mred\\033[0m\\n'; seq 1 50")
+    lab.until_turns(2)
+    lab.procy("record", "off", inside=True)
+    lab.until_ended(first.session_id)
+    lab.record()
+    lab.type("echo second session")
+    lab.until_turns(3)
+    yield lab
+    lab.stop()
+
+
+def run(lab: Lab, *arguments: str, check: bool = True) -> str:
+    return lab.procy(*arguments, check=check).stdout
+
+
+def test_status(recorded: Lab) -> None:
+    wait_until(lambda: "idle" in run(recorded, "status"))
+    out = run(recorded, "status")
+    assert recorded.pane in out and "Today: 3 turns" in out
+    assert run(recorded, "status", "--line") == "1 idle\n"
+    found = json.loads(run(recorded, "status", "--json"))
+    assert found["today"]["turns"] == 3 and [one["state"] for one in found["sessions"]] == ["idle"]
+
+
+def test_sessions(recorded: Lab) -> None:
+    out = run(recorded, "sessions")
+    assert "ended" in out and "the first" in out and out.count("generic") == 2
+    rows = json.loads(run(recorded, "sessions", "--json"))
+    assert [row["turns"] for row in rows] == [1, 2]
+    assert len(json.loads(run(recorded, "sessions", "--live", "--json"))) == 1
+
+
+def test_show_a_session_and_a_turn(recorded: Lab) -> None:
+    out = run(recorded, "show", "the first")
+    assert "echo hello world\nhello world" in out and "2 turns" in out
+    assert "…" in out, "long answers are shortened"
+    assert "\n50" in run(recorded, "show", "the first:2")
+    assert json.loads(run(recorded, "show", "-2", "--json"))["turns"][0]["response"] == "hello world"
+    assert json.loads(run(recorded, "show", "last:1", "--json"))["prompt"] == "echo second session"
+    assert "second session" in run(recorded, "show", recorded.pane)
+
+
+def test_history_and_search(recorded: Lab) -> None:
+    assert [line.split("  ")[-1] for line in run(recorded, "history").splitlines()][-1].endswith("echo second session")
+    assert len(json.loads(run(recorded, "history", "the first", "--json"))) == 2
+    assert "hello world" in run(recorded, "search", "hel*")
+    assert run(recorded, "search", "nowhere") == ""
+    assert [row["seq"] for row in json.loads(run(recorded, "search", "--json", "--session", "the first", "world"))] == [1]
+    assert "red" in run(recorded, "search", "--terminal", "red")
+
+
+def test_export_raw_is_byte_exact_and_cast_replays_to_the_same_screen(recorded: Lab) -> None:
+    from procy.parse.screen import Screen
+
+    raw = subprocess.run([sys.executable, "-m", "procy", "export", "raw", "the first"], env=recorded.environment, capture_output=True).stdout
+    assert b"\x1b[31mred\x1b[0m" in raw
+    header, *events = (json.loads(line) for line in run(recorded, "export", "cast", "the first").splitlines())
+    assert header["version"] == 3
+    assert [event[2] for event in events if event[1] == "m"][0] == "1: echo hello world"
+    screens = []
+    for text in ("".join(event[2] for event in events if event[1] == "o").encode(),):
+        screen = Screen(header["term"]["cols"], header["term"]["rows"])
+        screen.feed(text)
+        screens.append(screen.lines())
+    assert "50" in screens[0]
+    assert "".join(event[2] for event in events[1:] if event[1] == "o").encode() == raw
+
+
+def test_export_markdown(recorded: Lab, tmp_path: Path) -> None:
+    path = tmp_path / "session.md"
+    assert run(recorded, "export", "md", "the first", "--out", str(path)) == ""
+    text = path.read_text()
+    assert text.startswith("# the first\n") and "> echo hello world\n" in text and "hello world" in text
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_rebuild_leaves_live_sessions_alone(recorded: Lab) -> None:
+    done = recorded.procy("rebuild", "--all")
+    assert "rebuilt 1 session, 2 turns; 1 being recorded left alone" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (("show", "nobody"), 1, "no session 'nobody'. List them with: procy sessions"),
+        (("show", "last:99"), 1, "no turn 'last:99'"),
+        (("export", "cast", "nobody"), 1, "no session"),
+        (("record", "--resume", "last"), 1, "is being recorded in pane"),
+        (("record", "--", "no-such-agent-anywhere"), 1, "the command 'no-such-agent-anywhere' was not found"),
+        (("record",), 1, "this is no tmux pane"),
+        (("pause",), 1, "this is no tmux pane"),
+        (("nonsense",), 2, "No such command"),
+        (("show", "--nonsense"), 2, "No such option"),
+        (("export", "cast", "last", "-o", "/nowhere/x"), 1, "/nowhere/x"),
+        (("sessions", "--db", "/nowhere/x.db"), 1, "no database at /nowhere/x.db"),
+        (("help", "nonsense"), 2, "no command 'nonsense'"),
+    ],
+)
+def test_errors_are_one_line_that_says_what_to_do(recorded: Lab, arguments: tuple[str, ...], status: int, words: str) -> None:
+    done = recorded.procy(*arguments, check=False)
+    assert done.returncode == status, done.stderr
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    if status == 1:
+        assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_a_wrong_configuration_is_named(recorded: Lab) -> None:
+    Path(recorded.places.config).write_text("agnet = 'x'\n")
+    try:
+        done = recorded.procy(check=False)
+        assert done.returncode == 1 and "Did you mean agent?" in done.stderr
+        assert "unknown setting agnet" in recorded.procy("doctor", check=False).stdout
+    finally:
+        Path(recorded.places.config).unlink()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(recorded: Lab, command: str) -> None:
+    text = run(recorded, command, "--help")
+    assert re.match(rf"Usage: procy {command} ", text)
+    assert len(text.splitlines()) > 3
+    assert run(recorded, "help", command).splitlines()[0] == text.splitlines()[0]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(recorded: Lab, shell: str) -> None:
+    assert "_PROCY_COMPLETE" in run(recorded, "completion", shell)
+
+
+def test_completion_of_commands_and_handles(recorded: Lab) -> None:
+    def complete(words: str) -> list[str]:
+        environment = {**recorded.environment, "_PROCY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+        done = subprocess.run([sys.executable, "-m", "procy"], env=environment, capture_output=True, text=True)
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert complete("procy re") == ["record", "rebuild"]
+    assert "last" in complete("procy show la")
+    assert [word for word in complete("procy show the") if word] == ["the first"]
+
+
+def test_doctor_finds_everything_in_order(recorded: Lab) -> None:
+    done = recorded.procy("doctor", check=False)
+    assert "✓ tmux 3" in done.stdout
+    assert "recording 1 pane; the sidecar runs" in done.stdout
+    assert "database: 2 sessions, 3 turns" in done.stdout
+    assert {one["level"] for one in json.loads(recorded.procy("doctor", "--json", check=False).stdout)} <= {"ok", "note"}
+    assert done.returncode == 0
+
+
+def test_status_without_anything(lab: Lab) -> None:
+    assert "Nothing is recorded now" in run(lab, "status")
+    assert run(lab, "status", "--line") == "\n"
+    assert "no database" in lab.procy("sessions", check=False).stderr

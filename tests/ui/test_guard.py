@@ -1,0 +1,168 @@
+"""Nobody sees anything of ours without signing in, under a foreign name, or with another Datasette's cookie."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+from datasette.plugins import pm
+
+from procy.ui import guard
+from procy.ui.address import check_key, read_secret, sign_in_link
+
+from .conftest import SERVER, Site
+
+EXAMPLES = {"part": "call-1", "path": "procy.css"}
+OPEN = ["/-/procy/sign-in"]
+
+
+def our_routes(site: Site) -> list[str]:
+    """Every address that our plugins register, with examples in the place of its variables."""
+    found = []
+    for plugin in pm.get_plugins():
+        if (
+            getattr(plugin, "__file__", None)
+            and "datasette_plugins" in str(plugin.__file__)
+            and hasattr(plugin, "register_routes")
+        ):
+            found += [pattern for pattern, _ in plugin.register_routes()]
+    values = {**EXAMPLES, "session": site.session, "turn": site.turns[1]}
+    return [
+        re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", lambda match: values[match[1]], one).rstrip("$").replace("\\", "")
+        for one in found
+    ]
+
+
+def test_every_route_of_ours_is_known_and_answers_the_owner(site: Site) -> None:
+    routes = our_routes(site)
+    assert len(routes) == 12
+    for route in routes:
+        if not route.endswith("events"):
+            assert site.ask(route).status_code in (200, 302), route
+
+
+def test_anonymous_gets_403_everywhere(site: Site) -> None:
+    for route in [*our_routes(site), "/", "/procy", "/procy/turns", "/procy.db", "/-/versions", "/procy/-/query?sql=select+1"]:
+        if route not in OPEN:
+            assert site.ask(route, actor=None).status_code == 403, route
+
+
+def test_someone_else_gets_403(site: Site) -> None:
+    for route in our_routes(site):
+        if route not in OPEN:
+            assert site.ask(route, actor={"id": "someone"}).status_code == 403, route
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:7862", "", "[::1", "a@127.0.0.1"]
+)
+def test_a_foreign_host_gets_421_even_when_signed_in(site: Site, host: str) -> None:
+    for route in [*our_routes(site), "/", "/procy/turns.json"]:
+        assert site.ask(route, headers={"Host": host}).status_code == 421, route
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7862", "localhost", "LOCALHOST:80", "[::1]:7862", "127.0.0.1"])
+def test_our_own_names_are_welcome(site: Site, host: str) -> None:
+    assert site.ask("/-/procy", headers={"Host": host}).status_code == 200
+
+
+def test_hosts_of_the_configuration_are_welcome(site: Site) -> None:
+    with open(site.places.config, "w") as file:
+        file.write('[ui]\nhosts = ["devbox"]\n')
+    again = Site(site.places)
+    assert again.ask("/-/procy", headers={"Host": "devbox:7862"}).status_code == 200
+    assert again.ask("/-/procy", headers={"Host": "other"}).status_code == 421
+
+
+def test_pages_are_only_read(site: Site) -> None:
+    for route in our_routes(site):
+        if route not in OPEN:
+            assert site.ask(route, method="POST").status_code == 403, route
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/procy/turns/-/insert"), ("POST", "/procy/turns/-/drop"), ("POST", "/procy/-/create"), ("GET", "/procy.db"),
+     ("POST", "/procy/-/execute-write")],
+)  # fmt: skip
+def test_the_owner_reads_tables_but_writes_and_downloads_none(site: Site, method: str, path: str) -> None:
+    assert site.ask("/procy/turns").status_code == 200
+    assert site.ask(path, method=method, json={"row": {}} if method == "POST" else None).status_code in (403, 404, 405)
+
+
+def cookie_of(response: Any) -> str:
+    return str(response.headers.get("set-cookie", ""))
+
+
+def test_a_link_signs_in_once(site: Site) -> None:
+    path = sign_in_link(site.places, SERVER, "/-/procy/s/last").partition("7862")[2]
+    response = site.ask(path, actor=None)
+    assert (response.status_code, response.headers["location"]) == (302, "/-/procy/s/last")
+    cookie = cookie_of(response)
+    assert re.match(r"procy_[0-9a-f]{8}=", cookie) and "HttpOnly" in cookie and "SameSite=lax" in cookie and "Max-Age=" in cookie
+    name, _, value = cookie.partition(";")[0].partition("=")
+    assert site.ask("/-/procy", actor=None, headers={"Cookie": f"{name}={value}"}).status_code == 200
+    assert site.ask(path, actor=None).status_code == 403
+    used = site.ask(path, actor=None, headers={"Cookie": f"{name}={value}"})
+    assert used.status_code == 302  # who is in stays in
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda key: key[:-1] + "0", lambda key: key.replace("this-start", "that-start"), lambda key: "", lambda key: "a.b.c.d"],
+)
+def test_a_forged_key_does_not(site: Site, change: Any) -> None:
+    key = re.search(r"key=([^&]+)", sign_in_link(site.places, SERVER))[1]  # type: ignore[index]
+    response = site.ask(f"/-/procy/sign-in?key={change(key) if change(key) != key else 'x'}", actor=None)
+    assert response.status_code == 403 and not cookie_of(response)
+
+
+def test_keys_end(site: Site) -> None:
+    secret = read_secret(site.places)
+    key = re.search(r"key=([^&]+)", sign_in_link(site.places, SERVER))[1]  # type: ignore[index]
+    assert check_key(secret, SERVER.start, key, time.time())
+    assert check_key(secret, SERVER.start, key, time.time() + 25 * 3600) is None
+    assert check_key(secret, "another start", key, time.time()) is None
+
+
+@pytest.mark.parametrize(
+    "onward", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/ok\r\nX: y"]
+)
+def test_signing_in_leads_nowhere_else(site: Site, onward: str) -> None:
+    assert guard.safe_path(onward) == "/"
+    response = site.ask("/-/procy/sign-in", params={"next": onward})
+    assert response.headers["location"] == "/"
+
+
+def test_cookies_of_two_datasettes_live_side_by_side(site: Site) -> None:
+    path = sign_in_link(site.places, SERVER).partition("7862")[2]
+    pair = cookie_of(site.ask(path, actor=None)).partition(";")[0]
+    foreign = {"Cookie": f"ds_actor=somebody-elses; theme=dark; {pair}"}
+    assert site.ask("/-/procy", actor=None, headers=foreign).status_code == 200
+    assert site.ask("/-/procy", actor=None, headers={"Cookie": "ds_actor=somebody-elses"}).status_code == 403
+
+
+def test_signing_out_forgets_our_cookie(site: Site) -> None:
+    response = site.ask("/-/logout", method="POST")
+    assert re.match(r'procy_[0-9a-f]{8}="?"?;', cookie_of(response)) and "Max-Age=0" in cookie_of(response)
+
+
+def test_every_answer_carries_the_headers(site: Site) -> None:
+    for route in ("/-/procy", "/", "/-/procy/s/nothing", "/-/procy/static/procy.css"):
+        headers = site.ask(route).headers
+        assert headers["x-content-type-options"] == "nosniff" and headers["x-frame-options"] == "DENY", route
+    policy = site.ask("/-/procy").headers["content-security-policy"]
+    assert "default-src 'none'" in policy and "'wasm-unsafe-eval'" in policy and "unsafe-inline" not in policy
+
+
+def test_what_is_personal_is_not_kept_and_files_are(site: Site) -> None:
+    assert "no-store" in site.ask("/-/procy").headers["cache-control"]
+    style = re.search(r'href="([^"]+procy\.css[^"]+)"', site.text("/-/procy"))[1]  # type: ignore[index]
+    assert "immutable" in site.ask(style).headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["../templates/base.html", "..%2fcommon.py", "%2e%2e/common.py", "/etc/passwd", "vendor"])
+def test_files_outside_are_not_served(site: Site, path: str) -> None:
+    assert site.ask(f"/-/procy/static/{path}").status_code in (302, 403, 404)

@@ -1,0 +1,289 @@
+"""News over server-sent events, from real server processes: prompt, resumable, and no reason not to stop."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from procy.places import Places
+from procy.store import write
+from procy.store.db import open_reader, open_writer
+from procy.ui import address, assets
+from procy.ui.live import WAITING, Event, Hub, offer
+
+from .browser import until
+from .conftest import Served, Site
+from .sample import turn
+
+
+class Stream:
+    """An open event stream, read by hand."""
+
+    def __init__(self, served: Served, path: str, *headers: str) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", served.port), timeout=10)
+        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{served.port}", f"Cookie: {served.cookies}", *headers, "", ""]
+        self.socket.sendall("\r\n".join(lines).encode())
+        self.text = ""
+        self.read_until("retry:")
+
+    def read_until(self, what: str, seconds: float = 10) -> str:
+        end = time.monotonic() + seconds
+        while what not in self.text:
+            self.socket.settimeout(max(end - time.monotonic(), 0.01))
+            data = self.socket.recv(65536)
+            assert data, f"the stream ended before {what!r}: {self.text[-500:]}"
+            self.text += data.decode()
+        return self.text
+
+    def events(self) -> list[tuple[str, Any, str]]:
+        """(name, data, id)"""
+        found = []
+        for block in self.text.split("\n\n"):
+            fields = dict(line.partition(": ")[::2] for line in block.replace("\r", "").split("\n") if ": " in line)
+            if "event" in fields:
+                found.append((fields["event"], json.loads(fields["data"]), fields.get("id", "")))
+        return found
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+def session_of(places: Places) -> str:
+    connection = open_reader(places.db)
+    return str(connection.execute("SELECT id FROM sessions WHERE name = 'Parser fix'").fetchone()[0])
+
+
+@contextmanager
+def writing(places: Places) -> Iterator[Any]:
+    connection = open_writer(places.db)
+    with write.transaction(connection):
+        yield connection
+    connection.close()
+
+
+def say(places: Places, session: str, number: int, text: str, **more: Any) -> None:
+    with writing(places) as connection:
+        write.put_turn(connection, session, replace(turn(number, text, "said"), **more), mask=str, cost=None)
+
+
+def test_news_come_within_a_moment_and_only_what_changed(served: Served) -> None:
+    served.sign_in()
+    session = session_of(served.places)
+    stream = Stream(served, f"/-/procy/s/{session}/events?since=9")
+    stream.read_until("event: state")
+    stream.text = ""
+    began = time.monotonic()
+    say(served.places, session, 20, "a new prompt")
+    stream.read_until("a new prompt")
+    assert time.monotonic() - began < 1.5
+    assert [name for name, _, _ in stream.events()] == ["turn"] and stream.events()[0][1]["seq"] == 10
+    stream.text = ""
+    with writing(served.places) as connection:
+        write.change_session(connection, session, {"state": "waiting", "state_reason": "permission prompt"})
+    stream.read_until("permission prompt")
+    assert [name for name, _, _ in stream.events()] == ["state"]
+    stream.close()
+
+
+def test_a_page_that_slept_is_told_what_it_missed(served: Served) -> None:
+    served.sign_in()
+    session = session_of(served.places)
+    stream = Stream(served, f"/-/procy/s/{session}/events?since=7")
+    stream.read_until("event: state")
+    last_id = stream.events()[-2][2]
+    stream.close()
+    for number in range(20, 25):
+        say(served.places, session, number, f"missed {number}")
+    again = Stream(served, f"/-/procy/s/{session}/events", f"Last-Event-ID: {last_id}")
+    again.read_until("event: state")
+    seqs = [data["seq"] for name, data, _ in again.events() if name == "turn"]
+    assert seqs == list(range(int(last_id), 15))
+    again.close()
+
+
+def test_too_much_to_tell_is_one_word(served: Served) -> None:
+    served.sign_in()
+    session = session_of(served.places)
+    with writing(served.places) as connection:
+        for number in range(20, 120):
+            write.put_turn(connection, session, turn(number, f"many {number}"), mask=str, cost=None)
+    stream = Stream(served, f"/-/procy/s/{session}/events?since=9")
+    assert "event: behind" in stream.read_until("event: ")
+    stream.close()
+
+
+def test_the_list_of_sessions_is_told_of_new_ones(served: Served) -> None:
+    served.sign_in()
+    stream = Stream(served, "/-/procy/events")
+    stream.read_until("Parser fix")
+    with writing(served.places) as connection:
+        write.put_session(
+            connection, "NEWSESSION", {"agent": "codex", "name": "brand new", "started_at": "2030-01-01T00:00:00.000Z"}
+        )
+    stream.read_until("brand new")
+    stream.close()
+
+
+def test_streams_need_a_sign_in(served: Served) -> None:
+    served.sign_in()
+    served.jar.clear()
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        served.get("/-/procy/events")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_server_ends_at_once_with_open_streams(served: Served, number: int) -> None:
+    served.sign_in()
+    streams = [Stream(served, f"/-/procy/s/{session_of(served.places)}/events") for _ in range(3)]
+    streams.append(Stream(served, "/-/procy/events"))
+    began = time.monotonic()
+    said = served.stop(number)
+    assert time.monotonic() - began < 3
+    assert "Traceback" not in said and "Cancel" not in said
+    for stream in streams:
+        stream.close()
+
+
+def test_plain_datasette_ends_at_once_too(places: Places) -> None:
+    command = ("-m", "datasette", places.db, "--plugins-dir", str(assets.plugins_folder()), "--root", "-p", str(free_port()))
+    served = Served(places, *command)
+    served.sign_in()
+    assert "Parser fix" in served.get("/-/procy")
+    session = session_of(places)
+    assert "<article" in served.get(f"/-/procy/s/{session}") and "clip.cast" in served.get(f"/-/procy/s/{session}/terminal")
+    assert "version" in served.get(f"/-/procy/s/{session}/terminal/session.cast")
+    stream = Stream(served, f"/-/procy/s/{session}/events")
+    say(places, session, 20, "a new prompt")
+    stream.read_until("a new prompt")
+    began = time.monotonic()
+    served.stop()
+    assert time.monotonic() - began < 3
+    stream.close()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_who_leaves_is_forgotten(places: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen from inside: a server in a thread of this process."""
+    import threading
+
+    import uvicorn
+
+    from procy.ui.pages import pages_of
+
+    monkeypatch.setenv("PROCY_HOME", places.home)
+    monkeypatch.setenv("PROCY_CONFIG", places.config)
+    site = Site(places)
+    server = uvicorn.Server(uvicorn.Config(site.datasette.app(), log_level="error", lifespan="on", timeout_graceful_shutdown=1))
+    listener = address.listen(0)
+    thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
+    thread.start()
+    hub = pages_of(site.datasette).hub
+
+    class Here:
+        port = listener.getsockname()[1]
+        cookies = "ds_actor=" + site.datasette.client.actor_cookie({"id": "owner"})
+
+    try:
+        streams = [Stream(Here(), f"/-/procy/s/{site.session}/events") for _ in range(4)]  # type: ignore[arg-type]
+        assert hub.listeners() == 4 and len(hub.topics) == 1
+        for stream in streams:
+            stream.close()
+        until(lambda: hub.listeners() == 0, "listeners remain", 5)
+        assert not hub.topics and not hub.wanted.is_set()
+        again = Stream(Here(), "/-/procy/events")  # type: ignore[arg-type]
+        until(lambda: hub.listeners() == 1, "the poller does not wake again", 5)
+        again.close()
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def test_a_page_too_slow_is_told_to_load_again() -> None:
+    import asyncio
+
+    async def fill() -> list[Event | None]:
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(WAITING)
+        for number in range(WAITING + 1):
+            offer(queue, Event("turn", str(number)))
+        return [queue.get_nowait() for _ in range(queue.qsize())]
+
+    assert [event.name for event in asyncio.run(fill()) if event] == ["behind"]
+    assert Hub().listeners() == 0
+
+
+# -- in the background ------------------------------------------------------------------------------------------------
+
+
+def procy(places: Places, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        environment.pop(name, None)
+    return subprocess.run(
+        [sys.executable, "-m", "procy", *arguments], env=environment, capture_output=True, text=True, timeout=30
+    )
+
+
+def test_open_starts_the_pages_finds_them_again_and_stop_ends_them(places: Places) -> None:
+    session = session_of(places)
+    first = procy(places, "open", "last", "--print")
+    assert first.returncode == 0 and first.stdout.strip().endswith(f"&next=/-/procy/s/{session}")
+    server = address.running(places)
+    assert server is not None
+    try:
+        second = procy(places, "open", "last:3", "--print")
+        assert f"127.0.0.1:{server.port}/" in second.stdout and "/-/procy/t/" in second.stdout
+        third = procy(places, "ui", "--port", "1234", "--no-browser")
+        assert third.returncode == 0 and f"127.0.0.1:{server.port}/" in third.stdout and "run already" in third.stderr
+        html = (
+            urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+            .open(second.stdout.strip(), timeout=20)
+            .read()
+            .decode()
+        )
+        assert 'id="t3"' in html
+    finally:
+        assert procy(places, "ui", "--stop").returncode == 0
+    until(lambda: address.running(places) is None, "the server does not end", 10)
+    assert "no pages are running" in procy(places, "ui", "--stop").stderr
+
+
+def test_bare_start_says_where_and_takes_no_time(tmp_path: Any) -> None:
+    """Before anything was recorded: there is no database yet."""
+    from procy.ui import launch
+
+    from .sample import places_in
+
+    places = places_in(tmp_path / "new home")
+    began = time.monotonic()
+    said = launch.start_in_background(places, 0)
+    assert time.monotonic() - began < 1 and said.startswith("pages: http://127.0.0.1:")
+    try:
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        html = opener.open(said.removeprefix("pages: "), timeout=30).read().decode()
+        assert "No sessions yet" in html
+        assert (tmp_path / "new home" / "procy.db").stat().st_mode & 0o777 == 0o600
+    finally:
+        launch.stop(places)
+
+
+def test_open_of_nothing_known(places: Places) -> None:
+    done = procy(places, "open", "nothing", "--print")
+    assert done.returncode == 1 and "nothing" in done.stderr and "http" not in done.stdout
