@@ -7,8 +7,10 @@ A form is only searched for where one of its hints occurs, which keeps ordinary 
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from procy.types import Picture, Read
 
 
 class Form(NamedTuple):
@@ -83,6 +85,16 @@ def star(pieces: Iterable[str]) -> Iterator[str]:
                 size -= len(waiting[0])
                 yield waiting.pop(0)
     yield from starred(waiting)
+
+
+def star_reads(reads: Sequence[Read]) -> list[Read]:
+    """The same reads, as long, with every secret's bytes starred."""
+    pieces = star(read.data.decode("latin-1") for read in reads)
+    return [read._replace(data=piece.encode("latin-1")) for read, piece in zip(reads, pieces, strict=True)]
+
+
+def starred_picture(picture: Picture) -> Picture:
+    return Picture(picture.columns, picture.rows, next(star([picture.escapes.decode("latin-1")])).encode("latin-1"))
 
 
 def starred(pieces: list[str]) -> list[str]:

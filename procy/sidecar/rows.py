@@ -7,7 +7,7 @@ from typing import Any
 
 from procy.capture.hooks import HookFile
 from procy.capture.spool import Cursor
-from procy.parse.redact import mask
+from procy.parse.redact import mask, starred_picture
 from procy.parse.texts import TerminalText
 from procy.settings import Settings
 from procy.sidecar.outbox import Outbox
@@ -21,6 +21,7 @@ class Rows:
 
     def __init__(self, outbox: Outbox, session_id: str, settings: Settings) -> None:
         self.outbox, self.session_id, self.settings = outbox, session_id, settings
+        self.raw = settings.raw  # keep, redact, drop
 
     def session(self, values: Mapping[str, Any]) -> None:
         self.outbox.put(lambda connection: write.put_session(connection, self.session_id, values))
@@ -31,7 +32,7 @@ class Rows:
 
     def block(self, block: Block, cursor: Cursor) -> None:
         """A block, and with it the place in the spool behind it."""
-        if self.settings.raw != "drop":
+        if self.raw != "drop":
             self.outbox.put(lambda connection: write.add_block(connection, self.session_id, block))
         self.cursor(cursor)
         self.change(terminal_bytes=block.end)
@@ -44,26 +45,39 @@ class Rows:
         self.outbox.put(lambda connection: write.drop_cursor(connection, self.session_id))
 
     def event(self, event: PaneEvent) -> None:
+        if event.picture and self.raw != "keep":
+            event = event._replace(picture=starred_picture(event.picture))
         self.outbox.put(lambda connection: write.add_pane_event(connection, self.session_id, event))
 
     def hook(self, file: HookFile, name: str) -> None:
-        self.outbox.put(lambda connection: write.add_hook_event(connection, self.session_id, file.time_ns, name, file.payload))
+        if self.raw != "drop":
+            payload = mask(file.payload) if self.raw == "redact" else file.payload
+            self.outbox.put(lambda connection: write.add_hook_event(connection, self.session_id, file.time_ns, name, payload))
 
     def transcript(self, agent: str, file: TranscriptFile) -> None:
         values = (agent, file.agent_session_id, file.path)
         self.outbox.put(lambda connection: write.put_transcript(connection, self.session_id, *values))
 
     def lines(self, transcript_id: str, lines: Sequence[tuple[int, bytes]], next_offset: int) -> None:
-        self.outbox.put(lambda connection: write.add_transcript_lines(connection, transcript_id, lines, next_offset))
+        kept = [] if self.raw == "drop" else [(place, self.as_kept(line)) for place, line in lines]
+        self.outbox.put(lambda connection: write.add_transcript_lines(connection, transcript_id, kept, next_offset))
 
     def file(self, transcript_id: str, path: str, content: bytes) -> None:
-        self.outbox.put(lambda connection: write.add_transcript_file(connection, transcript_id, path, content))
+        if self.raw != "drop":
+            kept = self.as_kept(content)
+            self.outbox.put(lambda connection: write.add_transcript_file(connection, transcript_id, path, kept))
+
+    def as_kept(self, content: bytes) -> bytes:
+        """Raw text as the settings want it kept."""
+        return content if self.raw == "keep" else mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def turn(self, turn: Turn) -> None:
         cost = self.settings.cost(turn.model, turn.usage)
         self.outbox.put(lambda connection: write.put_turn(connection, self.session_id, turn, mask, cost))
 
     def keyframe(self, offset: int, picture: Picture) -> None:
+        if self.raw != "keep":
+            picture = starred_picture(picture)
         self.outbox.put(lambda connection: write.put_keyframe(connection, self.session_id, offset, picture))
 
     def text(self, text: TerminalText) -> None:

@@ -46,7 +46,7 @@ class Follower:
         self.rows = Rows(outbox, self.id, settings)
         self.border = Border(self.id)
         durable = load_durable(connection, self.id)
-        self.terminal = Terminal(spool, durable)
+        self.terminal = Terminal(spool, durable, redact=settings.raw == "redact")
         self.timeline = load_timeline(connection, self.id)
         self.reader = TerminalReader(durable.picture)
         self.agent = AgentWatch()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from procy.capture import tap
 from procy.capture.spool import Cursor, Spool
+from procy.parse.redact import star_reads
 from procy.parse.screen import Screen
 from procy.store.blobs import BLOCK_BYTES, Block, pack_block, unpack, unpack_block
 from procy.types import Picture, Read
@@ -31,8 +32,9 @@ class Durable(NamedTuple):
 class Terminal:
     """Reads one spool and cuts blocks. Keeps in memory only the bytes that no block has yet."""
 
-    def __init__(self, spool: Spool, durable: Durable) -> None:
+    def __init__(self, spool: Spool, durable: Durable, redact: bool = False) -> None:
         self.spool = spool
+        self.redact = redact
         self.cursor = durable.cursor
         self.reads: list[Read] = []
         self.cursors: list[Cursor] = []  # behind each of them
@@ -78,6 +80,7 @@ class Terminal:
             part, self.reads = self.reads[:count], self.reads[count:]
             cursor, self.cursors = self.cursors[count - 1], self.cursors[count:]
             self.reads_bytes -= size
+            part = star_reads(part) if self.redact else part
             yield pack_block(part, self.before), cursor
             self.before = picture_after(self.before, part)
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import time
+from pathlib import Path
+
+import pytest
 
 from tests.conftest import Lab, wait_until
 
@@ -176,3 +180,26 @@ def test_the_data_directory_is_private(shell: Lab) -> None:
     spool = shell.record()
     for path in (shell.places.home, shell.places.spool, shell.places.db, spool.path, spool.segment(1, "raw"), spool.path / "meta.json"):
         assert not os.stat(path).st_mode & 0o077, path
+
+
+@pytest.mark.parametrize("raw", ["keep", "redact", "drop"])
+def test_raw_is_kept_redacted_or_dropped_as_configured(lab: Lab, raw: str) -> None:
+    Path(lab.places.config).write_text(f'raw = "{raw}"\n')
+    secret = "sk-ant-api03-" + "Qx7" * 12
+    lab.start()
+    spool = lab.record()
+    lab.type(f"echo {secret}; echo plain''text")
+    lab.until_turns(1)
+    lab.procy("record", "off", inside=True)
+    lab.until_ended(spool.session_id)
+    wait_until(lambda: not spool.path.exists(), what="an empty spool")
+    data = lab.recorded(spool.session_id)
+    assert (secret.encode() in data) == (raw == "keep")
+    assert (b"plaintext" in data) == (raw != "drop")
+    assert (b"*" * len(secret) in data) == (raw == "redact")
+    assert secret not in "\n".join(sqlite3.connect(lab.places.db).iterdump())
+    assert lab.turns()[0]["prompt"] == "echo [redacted:anthropic-key]; echo plain''text"
+    from procy.store.blobs import unpack
+
+    pictures = [unpack(row["screen"]) for row in lab.rows("SELECT screen FROM keyframes")]  # type: ignore[arg-type]
+    assert raw == "keep" or not any(secret.encode() in picture for picture in pictures)
