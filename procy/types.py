@@ -133,11 +133,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptFile:
-    """A file in which an agent keeps a conversation. ``parent`` is the key of the conversation that spawned it."""
+    """A file in which an agent keeps a conversation. ``parent`` is the key of the conversation that spawned it.
+
+    ``proof``: where it may be another process's too, how screen rows begin of which the pane shows one if it is this one's.
+    """
 
     path: str
     agent_session_id: str
     parent: str = ""
+    proof: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

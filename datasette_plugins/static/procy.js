@@ -183,7 +183,18 @@ function element(html) {
 
 let unseen = 0;
 
+function onTitle(news) {  // beside the terminal
+  const title = element(news.title);
+  const link = $("a", title);
+  if (!link) return;
+  link.setAttribute("href", `?turn=${news.id}`);
+  const old = $(`li[data-seq="${news.seq}"]`, titles);
+  if (old) { title.classList.toggle("here", old.classList.contains("here")); old.replaceWith(title); }
+  else titles.append(title);
+}
+
 function onTurn(news) {
+  if (!turns) { onTitle(news); return; }
   const end = atEnd();
   const old = document.getElementById(`t${news.seq}`);
   if (old?.dataset.version === news.version) return;

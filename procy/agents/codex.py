@@ -4,12 +4,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from procy.agents.codex_server import open_rollouts, parent_of, read_head, shared_threads, thread_of
 from procy.agents.commands import is_program
 from procy.hookspecs import hookimpl
 from procy.types import Evidence, Launch, Process, Profile, TranscriptFile
@@ -19,7 +18,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ROLLOUT = re.compile(r"rollout-[0-9T:-]+?-([0-9a-f]{8}-[0-9a-f-]{27})\.jsonl$")
 NOT_INTERACTIVE = (
     "exec", "e", "review", "login", "logout", "mcp", "mcp-server", "app-server", "completion", "sandbox", "debug",
     "apply", "a", "cloud", "features", "plugin", "update", "doctor", "help",
@@ -51,39 +49,14 @@ class Codex:
         return (*argv[:1], "resume", agent_session_id, *words)
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
-        for path in sorted(open_rollouts(process)):
-            if (match := ROLLOUT.search(path)) is not None:
-                yield TranscriptFile(path, match[1], parent=parent_of(path))
+        own = sorted(open_rollouts(process.pid))
+        for path in own:
+            yield TranscriptFile(path, thread_of(path), parent=parent_of(read_head(path)))
+        if not own:
+            yield from shared_threads(process, folder(process.environment))
 
     def live(self, process: Process) -> Evidence | None:
         return None
-
-
-def open_rollouts(process: Process) -> set[str]:
-    """The rollout files that the process or one below it has open."""
-    try:
-        first = psutil.Process(process.pid)
-        family = [first, *first.children(recursive=True)]
-    except psutil.Error:
-        return set()
-    return {file.path for one in family for file in open_files(one) if ROLLOUT.search(file.path)}
-
-
-def open_files(process: psutil.Process) -> Iterator[Any]:
-    try:
-        yield from process.open_files()
-    except (psutil.Error, OSError):
-        return
-
-
-def parent_of(path: str) -> str:
-    """The thread that started this one as a helper; "" for one that a human started."""
-    try:
-        with open(path, "rb") as file:
-            payload = json.loads(file.readline()).get("payload", {})
-    except (OSError, ValueError, AttributeError):
-        return ""
-    return str(payload.get("parent_thread_id") or "") if payload.get("thread_source") == "subagent" else ""
 
 
 def folder(environment: Mapping[str, str]) -> Path:

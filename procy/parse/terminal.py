@@ -132,6 +132,10 @@ class TerminalReader:
 
     # -- what the screen says -----------------------------------------------------------------------------------------
 
+    def shows(self, openings: tuple[str, ...]) -> bool:
+        """Whether a row of the screen begins with one of them."""
+        return any(row.lstrip().startswith(openings) for row in self.screen.lines())
+
     def shows_box(self) -> bool:
         """Whether a program waits in a box of its own: it reads lines, and something stands below the cursor."""
         if self.shell_waits or not self.screen.mode(2004) or self.program in SCREENS:

@@ -184,7 +184,7 @@ class Follower:
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
             for file in self.border.call("finding transcripts", [], self.ask_for_transcripts):
-                if file.path not in self.conversations:
+                if file.path not in self.conversations and (not file.proof or self.reader.shows(file.proof)):
                     self.converse(self.agent.profile, file)
 
     def ask_for_transcripts(self) -> list[TranscriptFile]:

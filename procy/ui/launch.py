@@ -10,8 +10,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from procy import __version__
+from procy.errors import ConfigError
 from procy.places import Places
 from procy.store.db import open_writer
 from procy.ui import address
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from datasette.app import Datasette
 
 SETTINGS = {"allow_download": False, "num_sql_threads": 8, "allow_signed_tokens": False, "suggest_facets": False}
+DETACHED = '"$@" >&2 & echo $!'  # nobody's child: bare `procy` becomes the agent, which shall have no children of ours
 GRACE_S = 2  # streams end by themselves within a tick; this is for what does not
 
 
@@ -40,24 +45,36 @@ def up(places: Places, port: int) -> Server:
     command = [sys.executable, "-m", "procy.ui", places.db, str(lock), str(listener.fileno()), server.start]
     log = os.open(address.path_of(places, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config}
-    process = subprocess.Popen(
-        command, cwd=places.home, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        pass_fds=(lock, listener.fileno()), start_new_session=True,
+    done = subprocess.run(
+        ["sh", "-c", DETACHED, "sh", *command], cwd=places.home, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=log, pass_fds=(lock, listener.fileno()), start_new_session=True, check=True,
     )  # fmt: skip
-    address.write_state(lock, Server(process.pid, server.port, server.start, server.version))
+    server = replace(server, pid=int(done.stdout))
+    address.write_state(lock, server)
     for descriptor in (log, lock):
         os.close(descriptor)
     listener.close()
-    process.returncode = 0  # it goes on without us: no warning about it
     return server
 
 
 def wait_for(places: Places) -> Server:
-    """The server that holds the lock; its state is written in the moment after that."""
+    """The server that holds the lock; one of another version of procy makes room for ours."""
     server = address.running(places)
-    if server is None:
-        return up(places, 0)
-    return server
+    if server is not None and server.version == __version__:
+        return server
+    if server is not None:
+        os.kill(server.pid, signal.SIGTERM)
+        wait_until_gone(places)
+    return up(places, server.port if server else 0)
+
+
+def wait_until_gone(places: Places, seconds: float = 10.0) -> None:
+    """Raises ConfigError when the server does not end."""
+    end = time.monotonic() + seconds
+    while server := address.running(places):
+        if time.monotonic() > end:
+            raise ConfigError(f"the pages of process {server.pid} do not end", f"End it: kill -9 {server.pid}")
+        time.sleep(0.05)
 
 
 def stop(places: Places) -> bool:
@@ -66,6 +83,7 @@ def stop(places: Places) -> bool:
     if server is None:
         return False
     os.kill(server.pid, signal.SIGTERM)
+    wait_until_gone(places)
     return True
 
 

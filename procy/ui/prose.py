@@ -12,7 +12,9 @@ from unicodedata import east_asian_width
 
 from markupsafe import Markup, escape
 
-FENCE = re.compile(r"^[ \t]*(`{3,}(?!`)|~{3,}(?!~))([^`\n]*)\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(
+    r"^[ \t]*(`{3,}(?!`)|~{3,}(?!~))([^`\n]*)\n(.*?)(?:^[ \t]*\1[`~]*[ \t]*(?:\n|\Z)|\Z)", re.MULTILINE | re.DOTALL
+)
 TABLE = re.compile(r"(?:^[ \t]*\|[^\n]*(?:\n|\Z)){2,}", re.MULTILINE)
 INLINE = re.compile(
     r"(?P<code>`[^`\n]+`)"

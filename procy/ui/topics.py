@@ -59,7 +59,7 @@ class SessionTopic:
 
     def turn_events(self, views: Iterable[TurnView], floor: int) -> Iterable[Event]:
         for view in views:
-            facts = {"seq": view.row["seq"], "version": view.version, "html": render_turn(self.pages, view),
+            facts = {"seq": view.row["seq"], "id": view.row["id"], "version": view.version, "html": render_turn(self.pages, view),
                      "title": render_title(self.pages, view.row)}  # fmt: skip
             yield Event("turn", json.dumps(facts), str(floor))
 

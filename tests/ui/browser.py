@@ -84,7 +84,8 @@ class Browser:
 
     def open(self, url: str) -> None:
         self.call("Page.navigate", url=url)
-        self.wait("document.readyState == 'complete' && location.href != 'about:blank'")
+        blank = "==" if url == "about:blank" else "!="
+        self.wait(f"document.readyState == 'complete' && location.href {blank} 'about:blank'")
 
     def js(self, expression: str) -> Any:
         found = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
@@ -95,7 +96,7 @@ class Browser:
     def wait(self, condition: str, seconds: float = 10) -> Any:
         def holds() -> Any:
             try:
-                return self.js(condition)
+                return self.js(f"!!({condition})")
             except RuntimeError as error:
                 if "context" in str(error) or "navigat" in str(error):
                     return None

@@ -204,7 +204,10 @@ def test_the_list_follows(tab: Browser, served: Served, session: str) -> None:
 
 def test_a_hidden_tab_gives_its_connection_back(tab: Browser, served: Served, session: str) -> None:
     tab.open(f"{served.base}/-/procy/s/{session}")
-    hidden = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))"
+    hidden = (
+        "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); "
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )
     tab.js(hidden % "true")
     say(served.places, session, 20, "asked while nobody looked")
     tab.js("new Promise(done => setTimeout(done, 600))")

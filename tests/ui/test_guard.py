@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -166,3 +167,36 @@ def test_what_is_personal_is_not_kept_and_files_are(site: Site) -> None:
 @pytest.mark.parametrize("path", ["../templates/base.html", "..%2fcommon.py", "%2e%2e/common.py", "/etc/passwd", "vendor"])
 def test_files_outside_are_not_served(site: Site, path: str) -> None:
     assert site.ask(f"/-/procy/static/{path}").status_code in (302, 403, 404)
+
+
+def test_plain_datasette_keeps_its_own_rules(site: Site) -> None:
+    """``datasette procy.db --plugins-dir …``: open to whoever reaches its tables, closed with ``--default-deny``."""
+    from datasette.app import Datasette
+
+    from procy.ui.assets import plugins_folder
+
+    for deny, status in ((False, 200), (True, 403)):
+        site.datasette = Datasette([site.places.db], plugins_dir=str(plugins_folder()), default_deny=deny)
+        site.run(site.datasette.invoke_startup())
+        assert site.ask("/procy/sessions", actor=None).status_code == status
+        assert site.ask("/-/procy", actor=None).status_code == status
+        assert site.ask("/-/procy", actor=None, headers={"Host": "evil.example"}).status_code == 421
+        assert site.ask("/-/procy/sign-in?key=a.b.c.d", actor=None).status_code == 404
+
+
+def test_other_databases_are_no_error(site: Site, tmp_path: Path) -> None:
+    import sqlite3
+
+    from datasette.app import Datasette
+
+    from procy.ui.assets import plugins_folder
+
+    other = tmp_path / "other.db"
+    sqlite3.connect(other).execute("CREATE TABLE t (a)").connection.commit()
+    site.datasette = Datasette([str(other)], plugins_dir=str(plugins_folder()))
+    site.run(site.datasette.invoke_startup())
+    response = site.ask("/-/procy", actor=None)
+    assert response.status_code == 500 and "none of these databases" in response.text.lower()
+    site.datasette = Datasette([str(other), site.places.db], plugins_dir=str(plugins_folder()))
+    site.run(site.datasette.invoke_startup())
+    assert "Parser fix" in site.ask("/-/procy", actor=None).text

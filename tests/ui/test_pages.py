@@ -15,6 +15,7 @@ from procy.parse.screen import Screen
 from procy.recording.terminal import TerminalLog
 from procy.store import write
 from procy.store.db import open_reader, open_writer
+from procy.types import ToolCall
 from procy.ui import window
 from procy.ui.assets import Assets
 
@@ -136,7 +137,7 @@ def test_handles_lead_to_the_session(site: Site, handle: str) -> None:
 )
 def test_what_is_not_there_says_so(site: Site, path: str) -> None:
     response = site.ask(path)
-    assert response.status_code == 404 and "List them with" in response.text or "Name it as" in response.text
+    assert response.status_code == 404 and ("List them with" in response.text or "Name it as" in response.text)
 
 
 @pytest.mark.parametrize("part", ["call-99", "file-7", "step-77-", "nonsense", "call", "step-999999999999"])
@@ -176,7 +177,7 @@ def test_a_turns_address_leads_to_its_place(site: Site, seq: int) -> None:
     "heavy",
     [
         lambda number: turn(1, "p" * 60_000, "& answer\n" * 8_000),
-        lambda number: turn(1, "go", '"<&>' * 40_000, tool_calls=tuple(replace(main_turns()[0].tool_calls[2], key=f"c{n}", result="r" * 9_000) for n in range(200))),
+        lambda number: turn(1, "go", '"<&>' * 40_000, tool_calls=many_calls()),
     ],
     ids=["long texts", "many tools"],
 )  # fmt: skip
@@ -185,6 +186,10 @@ def test_a_page_stays_small_whatever_is_in_it(site: Site, heavy: Any) -> None:
     for query in ("", "?after=0", "?before=30"):
         html = site.text(f"/-/procy/s/{session}{query}")
         assert len(html.encode()) < LIMIT_BYTES and articles(html), query
+
+
+def many_calls() -> tuple[ToolCall, ...]:
+    return tuple(replace(main_turns()[0].tool_calls[2], key=f"c{n}", result="r" * 9_000) for n in range(200))
 
 
 def long_session(site: Site, count: int, make: Any) -> str:

@@ -1,0 +1,175 @@
+"""The pages: server time and size by length of session, and search. ``python -m bench pages [turns to search]``
+
+Each page is asked for through the whole ASGI stack (signed in, permission checks included; no socket). Beside it stands
+what a page that shows everything would have to do: read a session's turns and tool calls whole, and write them as JSON.
+For search, the reference is reading every text (LIKE).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench.corpus import WORDS, make_session
+from bench.table import table
+from procy.places import Places
+from procy.store.db import open_reader, open_writer
+from procy.ui.guard import OWNER
+from procy.ui.launch import build
+
+SIZES = (100, 1_000, 10_000)
+SEARCHED = 200_000
+RUNS = 9
+QUERIES = {
+    "in every turn": WORDS[0],
+    "in 1 of 10": WORDS[20],
+    "in 1 of 10,000": WORDS[-1],
+    "two words": f"{WORDS[0]} {WORDS[300]}",
+    "a phrase": f'"{WORDS[0]} {WORDS[1]}"',
+    "in none": "qqqq",
+}
+
+
+def run(searched: int = SEARCHED) -> None:
+    with tempfile.TemporaryDirectory(prefix="procy-bench-") as root:
+        by_length(Path(root))
+        by_search(Path(root), searched)
+
+
+def by_length(root: Path) -> None:
+    places = places_in(root / "pages")
+    sessions = {}
+    connection = open_writer(places.db)
+    for number, turns in enumerate(SIZES, 1):
+        sessions[turns] = make_session(connection, turns, seed=number)
+    connection.close()
+    rows = []
+    reader = open_reader(places.db)
+    with Pages(places) as pages:
+        for turns, session in sessions.items():
+            whole, whole_bytes = median(lambda session=session: len(everything(reader, session)), 3)
+            turn = reader.execute("SELECT id FROM turns WHERE session_id = ? AND seq = ?", (session, turns // 2)).fetchone()[0]
+            paths = {
+                "newest turns": "",
+                "first turns": "?after=0",
+                "a turn's screen": f"/terminal?turn={turn}",
+                "its clip": f"/terminal/clip.cast?turn={turn}",
+                "search": f"?q={WORDS[0]}",
+            }
+            for name, path in paths.items():
+                seconds, size = pages.median(f"/-/procy/s/{session}{path}")
+                rows.append(
+                    [
+                        f"{turns:,}",
+                        name,
+                        ms(seconds),
+                        f"{size / 1000:.0f} KB",
+                        f"{seconds / whole:.2f} ×",
+                        f"{size / whole_bytes:.3f} ×",
+                    ]
+                )
+    table(
+        "pages",
+        ("turns", "page", "server time", "size", "time to showing all", "size to showing all"),
+        rows,
+        "10,000 turns: ≤ 150 ms and ≤ 400 KB",
+    )
+
+
+def everything(reader: sqlite3.Connection, session: str) -> str:
+    """What a page that shows a session whole sends."""
+    turns = [dict(row) for row in reader.execute("SELECT * FROM turns WHERE session_id = ?", (session,))]
+    calls = "SELECT tool_calls.* FROM tool_calls JOIN turns ON turns.id = tool_calls.turn_id WHERE session_id = ?"
+    return json.dumps([turns, [dict(row) for row in reader.execute(calls, (session,))]])
+
+
+def by_search(root: Path, turns: int) -> None:
+    places = places_in(root / "search")
+    connection = open_writer(places.db)
+    for number in range(max(turns // 1000, 1)):
+        session = make_session(connection, min(turns, 1000), seed=number + 1, words=60, tools=0, screen=False)
+    connection.close()
+    reader = open_reader(places.db)
+    rows = []
+    with Pages(places) as pages:
+        for name, query in QUERIES.items():
+            for where, path in (("all sessions", "search"), ("one session", f"s/{session}")):
+                seconds, size = pages.median(f"/-/procy/{path}?q={query.replace(' ', '+')}")
+                condition = "session_id = ?" if where == "one session" else "? IS NOT NULL"
+                scanned, _ = median(lambda condition=condition: scan(reader, condition, session), 1)
+                rows.append([name, where, ms(seconds), f"{size / 1000:.0f} KB", f"{seconds / scanned:.3f} ×"])
+        seconds, size = pages.median("/-/procy")
+        rows.append(["(the list of sessions)", "", ms(seconds), f"{size / 1000:.0f} KB", ""])
+    table(
+        f"search in {turns:,} turns", ("word occurs", "where", "server time", "size", "to reading every text"), rows, "≤ 100 ms"
+    )
+
+
+def scan(reader: sqlite3.Connection, condition: str, session: str) -> int:
+    sql = f"SELECT count(*) FROM turns WHERE {condition} AND (prompt LIKE '%zzzz%' OR response LIKE '%zzzz%')"
+    return int(reader.execute(sql, (session,)).fetchone()[0])
+
+
+class Pages:
+    """A Datasette with our plugins, asked in its own loop."""
+
+    def __init__(self, places: Places) -> None:
+        os.environ["PROCY_HOME"], os.environ["PROCY_CONFIG"] = places.home, places.config
+        self.loop = asyncio.new_event_loop()
+        self.datasette = self.loop.run_until_complete(self.start(places))
+
+    async def start(self, places: Places) -> Any:
+        datasette = build(places)
+        await datasette.invoke_startup()
+        return datasette
+
+    def __enter__(self) -> Pages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.datasette.close()
+        self.loop.close()
+
+    def median(self, path: str) -> tuple[float, int]:
+        """Seconds and bytes."""
+
+        def ask() -> int:
+            response = self.loop.run_until_complete(self.datasette.client.get(path, actor=OWNER))
+            if response.status_code != 200:
+                raise RuntimeError(f"{path}: {response.status_code}")
+            return len(response.content)
+
+        ask()
+        return median(ask, RUNS)
+
+
+def median(work: Callable[[], int], runs: int) -> tuple[float, int]:
+    """Seconds, and what the last run returned."""
+    times = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        found = work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times), found
+
+
+def places_in(home: Path) -> Places:
+    home.mkdir()
+    return Places(str(home), str(home / "procy.db"), str(home / "spool"), str(home / "config.toml"))
+
+
+def ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+if __name__ == "__main__":
+    run(*(int(number) for number in sys.argv[1:]))
