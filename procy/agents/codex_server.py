@@ -125,7 +125,7 @@ def proofs(path: str) -> tuple[str, ...]:
             lines = file.readlines()
     except OSError:
         return ()
-    prompts = [prompt for line in lines if b'"user_message"' in line if (prompt := prompt_in(line))]
+    prompts = [prompt for line in lines if b'"UserMessage"' in line if (prompt := prompt_in(line))]
     return tuple(f"› {prompt[:PROOF_LENGTH].rstrip()}" for prompt in prompts[-PROOFS:])
 
 

@@ -39,7 +39,10 @@ class Finding:
 @json_option
 @db_option
 def doctor_command(as_json: bool, db: str | None) -> int:
-    """Check tmux, database, disk, recordings and agents, and say the fix for each finding."""
+    """Check the installation, and say the fix for each finding.
+
+    Looks at tmux, the database, the disk, the recordings and the agents. Ends with 1 when there is a problem.
+    """
     places = places_of(db)
     findings = [finding for check in CHECKS for finding in check(places)]
     if as_json:

@@ -17,7 +17,7 @@ from procy.store.db import open_reader, open_writer
 @click.option("--all", "everything", is_flag=True, help="Every session.")
 @db_option
 def rebuild_command(session: str | None, everything: bool, db: str | None) -> None:
-    """Derive turns, tool calls and screens again from what was recorded.
+    """Derive turns, tool calls and screens from the raw again.
 
     The same rows come out, with the same ids; after an upgrade that reads an agent better, better ones. A session that is
     being recorded is left to the sidecar.

@@ -151,7 +151,10 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
 @click.option("--all", "everything", is_flag=True, help="Stop every recording.")
 @db_option
 def stop_command(target: str, everything: bool, db: str | None) -> None:
-    """Stop recording this pane, TARGET, or everything (the same as: procy record off)."""
+    """Stop recording this pane, TARGET, or everything.
+
+    The same as: procy record off
+    """
     stop_recordings(places_of(db), ("--all",) if everything else (target,) if target else ())
 
 

@@ -20,7 +20,10 @@ from procy.store import read
 def search_command(
     words: tuple[str, ...], session: str | None, terminal: bool, limit: int, as_json: bool, db: str | None
 ) -> None:
-    """Full-text search: all WORDS are wanted, "…" is a phrase, word* a beginning."""
+    """Search prompts, answers and tool calls, or the terminal.
+
+    All WORDS are wanted; "two words" in quotes are a phrase, word* is a beginning.
+    """
     query = " ".join(f'"{word}"' if " " in word else word for word in words)
     with reader(db) as connection:
         session_id = read.find_session(connection, session)["id"] if session else None

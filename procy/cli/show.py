@@ -32,7 +32,10 @@ ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
 @json_option
 @db_option
 def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | None) -> None:
-    """Show a session (last, -2, %3, a name, an id) or one turn (last:3, %3:-1)."""
+    """Show a session or one turn.
+
+    A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1.
+    """
     with reader(db) as connection:
         if ":" in handle:
             session, turns = None, [read.find_turn(connection, handle)]

@@ -13,5 +13,5 @@ from procy.cli.quick_status import print_status
 @click.option("--line", "form", flag_value="--line", help="Print one short line, for a status line.")
 @db_option
 def status_command(form: str | None, db: str | None) -> int:
-    """What is recorded now, what each agent does, and the day's tokens."""
+    """What is recorded, what each agent does, tokens of today."""
     return print_status(form or "", db)

@@ -48,9 +48,9 @@ def ui_command(port: int | None, browser: bool | None, stop: bool, db: str | Non
 @click.option("--print", "only_print", is_flag=True, help="Print the link and open nothing.")
 @db_option
 def open_command(handle: str, only_print: bool, db: str | None) -> None:
-    """Open a session's or a turn's page (last, %3, a name, an id; last:3) in the browser, or the list of sessions.
+    """Open a page in the browser: a session, a turn, or the list.
 
-    Starts the pages in the background where they are not up. The link signs one browser in.
+    A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1. Starts the pages in the background where they are not up. The link signs one browser in.
     """
     places = places_of(db)
     path = page_of(handle, db) if handle else "/-/procy"

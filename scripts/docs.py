@@ -1,0 +1,144 @@
+"""Write what the documentation takes from the program, or say what differs: ``python scripts/docs.py [--check]``
+
+``docs/cli.md`` comes from the commands' own help, ``docs/schema.md`` from a fresh database, README's table of commands from
+both. Beside that, every ``procy …`` and ``make …`` line in the documentation has to name a command, options and a target that exist.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from procy.cli import cli
+from procy.store.db import open_writer
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDTH = 100
+TABLE_START, TABLE_END = "<!-- commands: written by make docs -->", "<!-- end of commands -->"
+FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+HIDDEN_TABLES = re.compile(r"sqlite_|_sqlite_migrations|.*_fts_")
+
+
+def main() -> int:
+    check = sys.argv[1:] == ["--check"]
+    wanted = {
+        ROOT / "docs" / "cli.md": cli_page(),
+        ROOT / "docs" / "schema.md": schema_page(),
+        ROOT / "README.md": with_commands((ROOT / "README.md").read_text(encoding="utf-8")),
+    }
+    complaints = [complaint for page in pages() for complaint in wrong_lines(page)]
+    for path, text in wanted.items():
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        if check:
+            complaints.append(f"{path.relative_to(ROOT)} does not agree with the program; run: make docs")
+        else:
+            path.write_text(text, encoding="utf-8")
+    for complaint in complaints:
+        print(complaint, file=sys.stderr)
+    return 1 if complaints else 0
+
+
+# -- commands ---------------------------------------------------------------------------------------------------------
+
+
+GROUP = click.Context(cli, info_name="procy", terminal_width=WIDTH, max_content_width=WIDTH, **cli.context_settings)
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    for name in cli.list_commands(GROUP):
+        command = cli.get_command(GROUP, name)
+        assert command is not None
+        yield name, command
+
+
+def cli_page() -> str:
+    contexts = [GROUP, *(click.Context(command, parent=GROUP, info_name=name) for name, command in commands())]
+    return "\n".join(["# Commands\n\nWritten by `make docs` from the commands' own help.\n", *map(block, contexts)])
+
+
+def block(context: click.Context) -> str:
+    return f"## {context.command_path}\n\n```text\n{context.get_help().rstrip()}\n```\n"
+
+
+def with_commands(readme: str) -> str:
+    """README with its table of commands as the program has them."""
+    before, start, rest = readme.partition(TABLE_START)
+    _, end, after = rest.partition(TABLE_END)
+    if not start or not end:
+        raise SystemExit(f"README.md lacks {TABLE_START} … {TABLE_END}")
+    rows = [f"| `procy {name}` | {command.get_short_help_str(200)} |" for name, command in commands()]
+    return "\n".join([f"{before}{start}", "| command | what it does |", "|---|---|", *rows, f"{end}{after}"])
+
+
+# -- tables -----------------------------------------------------------------------------------------------------------
+
+
+def schema_page() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        open_writer(f"{folder}/procy.db").close()
+        connection = sqlite3.connect(f"{folder}/procy.db")
+        tables = connection.execute("SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid")
+        parts = [table(name, kind, sql) for name, kind, sql in tables if not HIDDEN_TABLES.fullmatch(name)]
+        connection.close()
+    head = "# Tables\n\nWritten by `make docs` from a fresh database. Times are UTC, ISO-8601 with milliseconds, or ns since 1970 (`_ns`).\n"
+    return "\n".join([head, *parts])
+
+
+def table(name: str, kind: str, sql: str) -> str:
+    about = leading_comments().get(name, "")
+    heading = f"## {name}" if kind == "table" else f"## {name} (view)"
+    return "\n".join(part for part in (f"{heading}\n", f"{about}\n" if about else "", f"```sql\n{sql}\n```\n") if part)
+
+
+def leading_comments() -> dict[str, str]:
+    """What the schema files say above each table."""
+    found: dict[str, str] = {}
+    for path in sorted((ROOT / "procy" / "store" / "schema").glob("*.sql")):
+        text = path.read_text(encoding="utf-8")
+        for match in re.finditer(r"((?:^-- .*\n)+)CREATE (?:VIRTUAL )?TABLE (\w+)", text, re.MULTILINE):
+            found[match[2]] = " ".join(line.removeprefix("-- ") for line in match[1].strip().split("\n"))
+    return found
+
+
+# -- what the pages tell people to type -------------------------------------------------------------------------------
+
+
+def pages() -> Iterator[Path]:
+    yield from (path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if path.exists())
+    yield from sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "cli.md")
+
+
+def wrong_lines(page: Path) -> Iterator[str]:
+    """Lines of shell examples that the program would not take."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    known = dict(commands())
+    for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
+        for line in fence[1].splitlines():
+            words = line.split(" # ")[0].split()
+            if words[:1] == ["make"] and len(words) > 1 and words[1] not in targets:
+                yield f"{page.relative_to(ROOT)}: no such target: {line}"
+            if words[:1] == ["procy"]:
+                yield from (f"{page.relative_to(ROOT)}: {what}: {line}" for what in wrong_words(words[1:], known))
+
+
+def wrong_words(words: list[str], known: dict[str, click.Command]) -> Iterator[str]:
+    command: click.Command = cli
+    if words and not words[0].startswith("-"):
+        if words[0] not in known:
+            yield f"no such command as {words[0]}"
+            return
+        command = known[words[0]]
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help", "-h", "--version"}
+    own = words[: words.index("--")] if "--" in words else words
+    yield from (f"no such option as {word}" for word in own if word.startswith("--") and word.split("=")[0] not in options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
