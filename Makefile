@@ -48,7 +48,7 @@ clients: setup ## the same with the real Claude Code and Codex from the npm regi
 
 lint: setup ## ruff, mypy, import layers, documentation that agrees with the program
 	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check --quiet procy datasette_plugins
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/docs.py --check

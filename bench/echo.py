@@ -35,7 +35,8 @@ def run() -> None:
     medians = {mode: [statistics.median(block) for block in times[mode]] for mode in MODES}
     middle, low, high = paired_interval(medians["recorded"], medians["pipe-pane cat"])
     verdict = "no slower" if low <= 0 else "slower"
-    print(f"recorded − pipe-pane cat, paired by block: {milliseconds(middle)} (95 %: {milliseconds(low)} … {milliseconds(high)}): {verdict}")
+    interval = f"95 %: {milliseconds(low)} … {milliseconds(high)}"
+    print(f"recorded − pipe-pane cat, paired by block: {milliseconds(middle)} ({interval}): {verdict}")
     print("aim: no slower than pipe-pane cat")
 
 

@@ -45,7 +45,9 @@ class Stage:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def tmux(self, *arguments: str, check: bool = True) -> str:
-        done = subprocess.run(["tmux", "-S", self.socket, *arguments], env=self.environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["tmux", "-S", self.socket, *arguments], env=self.environment, capture_output=True, text=True, check=False
+        )
         if check and done.returncode:
             raise RuntimeError(done.stderr)
         return done.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-WORDS = "the quick brown fox jumps over a lazy dog while tests run and files change in many small steps".split()
+WORDS = "the quick brown fox jumps over a lazy dog while tests run and files change in many small steps".split(" ")  # noqa: SIM905
 
 
 def plain(size: int, seed: int = 1) -> bytes:
@@ -24,7 +24,10 @@ def tui(size: int, seed: int = 2) -> bytes:
     chance = random.Random(seed)
     frames, total, height = [], 0, 8
     while total < size:
-        body = [f"\x1b[38;2;{chance.randint(80, 255)};120;200m{' '.join(chance.choices(WORDS, k=9))}\x1b[0m 漢字 👍" for _ in range(height - 4)]
+        body = [
+            f"\x1b[38;2;{chance.randint(80, 255)};120;200m{' '.join(chance.choices(WORDS, k=9))}\x1b[0m 漢字 👍"
+            for _ in range(height - 4)
+        ]
         box = ["\x1b[2m" + "─" * 100 + "\x1b[0m", f"❯ {'x' * chance.randint(0, 40)}", "\x1b[2m" + "─" * 100 + "\x1b[0m"]
         spinner = f"{chance.choice('⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏')} Working… ({total // 2000}s · esc to interrupt)"
         stays = f"\x1b[1m● {' '.join(chance.choices(WORDS, k=12))}\x1b[0m\r\n" if chance.random() < 0.2 else ""

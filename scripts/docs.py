@@ -1,7 +1,8 @@
 """Write what the documentation takes from the program, or say what differs: ``python scripts/docs.py [--check]``
 
 ``docs/cli.md`` comes from the commands' own help, ``docs/schema.md`` from a fresh database, README's table of commands from
-both. Beside that, every ``procy …`` and ``make …`` line in the documentation has to name a command, options and a target that exist.
+both. Beside that, every ``procy …`` and ``make …`` line in the documentation has to name a command, options and a target
+that exist.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ def schema_page() -> str:
         tables = connection.execute("SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY rowid")
         parts = [table(name, kind, sql) for name, kind, sql in tables if not HIDDEN_TABLES.fullmatch(name)]
         connection.close()
-    head = "# Tables\n\nWritten by `make docs` from a fresh database. Times are UTC, ISO-8601 with milliseconds, or ns since 1970 (`_ns`).\n"
-    return "\n".join([head, *parts])
+    about = "Written by `make docs` from a fresh database. Times are UTC, ISO-8601 with milliseconds, or ns since 1970 (`_ns`)."
+    return "\n".join([f"# Tables\n\n{about}\n", *parts])
 
 
 def table(name: str, kind: str, sql: str) -> str:
@@ -135,7 +136,11 @@ def wrong_words(words: list[str], known: dict[str, click.Command]) -> Iterator[s
             yield f"no such command as {words[0]}"
             return
         command = known[words[0]]
-    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help", "-h", "--version"}
+    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {
+        "--help",
+        "-h",
+        "--version",
+    }
     own = words[: words.index("--")] if "--" in words else words
     yield from (f"no such option as {word}" for word in own if word.startswith("--") and word.split("=")[0] not in options)
 

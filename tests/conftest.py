@@ -94,7 +94,12 @@ class Lab:
         if inside:
             environment |= {"TMUX": f"{self.socket},1,0", "TMUX_PANE": self.pane}
         done = subprocess.run(
-            [sys.executable, "-m", "procy", *arguments], env=environment, cwd=self.work, capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "procy", *arguments],
+            env=environment,
+            cwd=self.work,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         if check and done.returncode:
             raise AssertionError(f"procy {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}")

@@ -19,7 +19,9 @@ def test_ids_are_ulid_shaped_sorted_by_time_and_derived_ones_stay_the_same() -> 
     early, late = ids.new_id(1_000_000_000_000, b"\xff" * 10), ids.new_id(1_000_001_000_000, b"\0" * 10)
     assert len(early) == 26 and set(early) <= set(ids.ALPHABET) and early < late
     assert ids.derived_id(5, "a", "b") == ids.derived_id(5, "a", "b")
-    assert len({ids.derived_id(5, "a", "b"), ids.derived_id(5, "ab", ""), ids.derived_id(5, "a\x1fb")}) == 2, "keys are joined by \\x1f"
+    assert len({ids.derived_id(5, "a", "b"), ids.derived_id(5, "ab", ""), ids.derived_id(5, "a\x1fb")}) == 2, (
+        "keys are joined by \\x1f"
+    )
     assert ids.encode(0, bytes(10)) == "0" * 26
     assert ids.encode((1 << 48) - 1, b"\xff" * 10) == "7" + "Z" * 25
 
@@ -28,7 +30,9 @@ def test_places_follow_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setenv("PROCY_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("PROCY_CONFIG", "~/c.toml")
     places = find_places()
-    assert (places.home, places.db, places.spool) == tuple(str(tmp_path / "data" / part) if part else str(tmp_path / "data") for part in ("", "procy.db", "spool"))
+    assert (places.home, places.db, places.spool) == tuple(
+        str(tmp_path / "data" / part) if part else str(tmp_path / "data") for part in ("", "procy.db", "spool")
+    )
     assert places.config == str(Path("~/c.toml").expanduser())
     assert find_places(str(tmp_path / "other.db")).db == str(tmp_path / "other.db")
     monkeypatch.delenv("PROCY_HOME")
@@ -81,7 +85,9 @@ def test_settings_are_read_and_prices_found_by_the_longest_name(tmp_path: Path, 
         (b"agent = '\xff'", "is not valid TOML"),
     ],
 )
-def test_wrong_settings_name_file_key_and_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | bytes, words: str) -> None:
+def test_wrong_settings_name_file_key_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | bytes, words: str
+) -> None:
     with pytest.raises(ConfigError) as error:
         settings(tmp_path, monkeypatch, text)
     assert words in str(error.value) and str(tmp_path) in str(error.value)

@@ -50,7 +50,8 @@ def ui_command(port: int | None, browser: bool | None, stop: bool, db: str | Non
 def open_command(handle: str, only_print: bool, db: str | None) -> None:
     """Open a page in the browser: a session, a turn, or the list.
 
-    A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1. Starts the pages in the background where they are not up. The link signs one browser in.
+    A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1.
+    Starts the pages in the background where they are not up. The link signs one browser in.
     """
     places = places_of(db)
     path = page_of(handle, db) if handle else "/-/procy"

@@ -69,7 +69,9 @@ class Rows:
 
     def as_kept(self, content: bytes) -> bytes:
         """Raw text as the settings want it kept."""
-        return content if self.raw == "keep" else mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        return (
+            content if self.raw == "keep" else mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+        )
 
     def turn(self, turn: Turn) -> None:
         cost = self.settings.cost(turn.model, turn.usage)

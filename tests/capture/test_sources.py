@@ -51,7 +51,9 @@ HOOK = resources.files("procy.capture") / "hook.sh"
 
 def test_hook_spools_standard_input_whole(tmp_path: Path) -> None:
     for number in range(5):
-        done = subprocess.run(["/bin/sh", str(HOOK), str(tmp_path)], input=json.dumps({"n": number}), text=True, capture_output=True)
+        done = subprocess.run(
+            ["/bin/sh", str(HOOK), str(tmp_path)], input=json.dumps({"n": number}), text=True, capture_output=True
+        )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert sorted(json.loads(file.payload)["n"] for file in hooks.waiting(tmp_path)) == [0, 1, 2, 3, 4]
     assert not [path for path in tmp_path.iterdir() if path.suffix != ".json"]
@@ -103,7 +105,9 @@ def test_text_is_protected_from_tmux_expansion(lab: Lab) -> None:
 
 
 def test_picture_paints_what_the_pane_shows(lab: Lab) -> None:
-    lab.start("sh", "-c", r"printf '\033[31mred\033[0m 漢字\r\n\033[44m blank tail   \033[0m\033[4;7H'; sleep 100", columns=50, rows=8)
+    lab.start(
+        "sh", "-c", r"printf '\033[31mred\033[0m 漢字\r\n\033[44m blank tail   \033[0m\033[4;7H'; sleep 100", columns=50, rows=8
+    )
     lab.wait_for("blank tail")
     picture = Tmux(lab.socket).picture(lab.pane)
     screen = Screen(picture.columns, picture.rows)
@@ -114,7 +118,9 @@ def test_picture_paints_what_the_pane_shows(lab: Lab) -> None:
 
 def test_attach_is_without_a_gap(lab: Lab) -> None:
     """Counting output: the picture ends with one number, the stream begins with the next."""
-    lab.start("sh", "-c", "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo n$i; [ $((i%50)) -eq 0 ] && sleep 0.03; done; sleep 100")
+    lab.start(
+        "sh", "-c", "i=0; while [ $i -lt 4000 ]; do i=$((i+1)); echo n$i; [ $((i%50)) -eq 0 ] && sleep 0.03; done; sleep 100"
+    )
     spool = lab.record()
     wait_until(lambda: "n4000" in lab.screen())
     wait_until(lambda: b"n4000" in b"".join(data for _, data, _ in spool.records(Cursor())))
@@ -129,7 +135,9 @@ def test_attach_is_without_a_gap(lab: Lab) -> None:
 
 
 def test_processes_are_known_again() -> None:
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], cwd="/", env={"MARK": "here", "PATH": os.environ["PATH"]})
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)"], cwd="/", env={"MARK": "here", "PATH": os.environ["PATH"]}
+    )
     try:
         found = wait_until(lambda: (one := process.describe(child.pid)) and one.argv[1:2] == ("-c",) and one)
         assert found.cwd == "/" and found.environment["MARK"] == "here"  # type: ignore[attr-defined]

@@ -76,11 +76,13 @@ def test_history_and_search(recorded: Lab) -> None:
 def test_export_raw_is_byte_exact_and_cast_replays_to_the_same_screen(recorded: Lab) -> None:
     from procy.parse.screen import Screen
 
-    raw = subprocess.run([sys.executable, "-m", "procy", "export", "raw", "the first"], env=recorded.environment, capture_output=True).stdout
+    raw = subprocess.run(
+        [sys.executable, "-m", "procy", "export", "raw", "the first"], env=recorded.environment, capture_output=True
+    ).stdout
     assert b"\x1b[31mred\x1b[0m" in raw
     header, *events = (json.loads(line) for line in run(recorded, "export", "cast", "the first").splitlines())
     assert header["version"] == 3
-    assert [event[2] for event in events if event[1] == "m"][0] == "1: echo hello world"
+    assert next(event[2] for event in events if event[1] == "m") == "1: echo hello world"
     screens = []
     for text in ("".join(event[2] for event in events if event[1] == "o").encode(),):
         screen = Screen(header["term"]["cols"], header["term"]["rows"])
@@ -155,7 +157,12 @@ def test_completion_scripts(recorded: Lab, shell: str) -> None:
 
 def test_completion_of_commands_and_handles(recorded: Lab) -> None:
     def complete(words: str) -> list[str]:
-        environment = {**recorded.environment, "_PROCY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+        environment = {
+            **recorded.environment,
+            "_PROCY_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(len(words.split(" ")) - 1),
+        }
         done = subprocess.run([sys.executable, "-m", "procy"], env=environment, capture_output=True, text=True)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 

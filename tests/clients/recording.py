@@ -25,7 +25,9 @@ def recorded(home: Home, *options: str) -> Home:
     """The home with a client that starts itself under ``procy record``."""
     data = home.path.parent / "procy"
     command = (sys.executable, "-m", "procy", "record", *options, "--", *home.command)
-    return dataclasses.replace(home, command=command, env=home.env | {"PROCY_HOME": str(data), "PROCY_CONFIG": str(data / "config.toml")})
+    return dataclasses.replace(
+        home, command=command, env=home.env | {"PROCY_HOME": str(data), "PROCY_CONFIG": str(data / "config.toml")}
+    )
 
 
 class Recording:
@@ -80,7 +82,9 @@ class Recording:
         return self.turns()
 
     def procy(self, *arguments: str) -> str:
-        done = subprocess.run([sys.executable, "-m", "procy", *arguments], env=self.environment(), capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [sys.executable, "-m", "procy", *arguments], env=self.environment(), capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -105,7 +109,9 @@ def measure_screen(recording: Recording, script: str) -> None:
     """The same bytes through the generic profile; only measured, and printed at the end by ``conftest.py``."""
     with open_reader(recording.places.db) as connection:
         truth = recording.turns()
-        session = connection.execute("SELECT id FROM sessions WHERE pane_id IS NOT NULL ORDER BY started_at LIMIT 1").fetchone()[0]
+        session = connection.execute("SELECT id FROM sessions WHERE pane_id IS NOT NULL ORDER BY started_at LIMIT 1").fetchone()[
+            0
+        ]
         events = stored_events(connection, session)
         reader = TerminalReader(next(event.picture for event in events if event.picture))
         reader.foreground(False, True, "agent")

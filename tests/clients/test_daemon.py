@@ -50,7 +50,9 @@ def ask(driver: Driver, prompt: str) -> None:
 
 def test_threads_of_a_shared_server_are_found_in_their_panes(home: Home) -> None:
     with Driver(home) as one, Driver(home) as two:
-        assert list((home.path / ".codex" / "app-server-daemon").glob("daemon.pid")), "this Codex starts no server: nothing is tried"
+        assert list((home.path / ".codex" / "app-server-daemon").glob("daemon.pid")), (
+            "this Codex starts no server: nothing is tried"
+        )
         recording = Recording(recorded(home))
         begin_recording(home, one)
         ask(one, "first of one")
@@ -63,7 +65,9 @@ def test_threads_of_a_shared_server_are_found_in_their_panes(home: Home) -> None
         ask(two, "third of two, in a new thread")
         ask(one, "second of one")
         recording.until_turns(5)
-        rows = recording.rows("SELECT tmux_socket, prompt FROM turns JOIN sessions ON sessions.id = session_id ORDER BY turns.started_at")
+        rows = recording.rows(
+            "SELECT tmux_socket, prompt FROM turns JOIN sessions ON sessions.id = session_id ORDER BY turns.started_at"
+        )
         panes = {str(one.socket): "one", str(two.socket): "two"}
         assert [(panes[row["tmux_socket"]], row["prompt"]) for row in rows] == [
             ("one", "first of one"),

@@ -43,7 +43,9 @@ def server() -> Iterator[ModelServer]:
 
 
 @pytest.fixture
-def driver(client: str, executable: Path, server: ModelServer, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Driver]:
+def driver(
+    client: str, executable: Path, server: ModelServer, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Driver]:
     ask = request.node.get_closest_marker("asks") is not None or "asking" in request.node.name
     home = recorded(HOMES[client](tmp_path, executable, server.url, ask=ask))
     with Driver(home) as driver:
@@ -59,7 +61,9 @@ def compare(driver: Driver, prompts: list[str]) -> Recording:
     assert [turn["prompt"] for turn in turns] == heard.prompts
     deadline = time.monotonic() + 5
     answers = "\n\n".join(heard.answers)
-    while (told := "\n\n".join(turn["response"] for turn in recording.turns() if turn["response"])) != answers and time.monotonic() < deadline:
+    while (
+        told := "\n\n".join(turn["response"] for turn in recording.turns() if turn["response"])
+    ) != answers and time.monotonic() < deadline:
         time.sleep(0.1)
     if not recording.turns("shell"):  # the answer to a `!command` belongs to that turn
         assert told == answers
@@ -67,7 +71,8 @@ def compare(driver: Driver, prompts: list[str]) -> Recording:
     assert sorted(recording.outputs() + commands) == sorted(heard.outputs)
     used = recording.rows(
         "SELECT coalesce(sum(input_tokens), 0), coalesce(sum(cache_read_tokens), 0), coalesce(sum(cache_write_tokens), 0), "
-        "coalesce(sum(output_tokens), 0) FROM turns JOIN sessions ON sessions.id = session_id WHERE parent_id IS NULL OR pane_id IS NOT NULL"
+        "coalesce(sum(output_tokens), 0) FROM turns JOIN sessions ON sessions.id = session_id "
+        "WHERE parent_id IS NULL OR pane_id IS NOT NULL"
     )[0]
     assert tuple(used) == (heard.usage.input, heard.usage.cache_read, heard.usage.cache_write, heard.usage.output)
     return recording

@@ -38,13 +38,15 @@ async def messages(desk: Desk, request: Request, send: Send) -> None:
     if isinstance(decided, Failure):
         kind = ERROR_TYPES.get(decided.status, "api_error")
         error = {"type": kind, "message": f"scripted {decided.status}"}
-        return await send_json(send, {"type": "error", "error": error, "request_id": trace["request-id"]}, decided.status, trace)
+        await send_json(send, {"type": "error", "error": error, "request_id": trace["request-id"]}, decided.status, trace)
+        return
     await desk.pause(decided.wait)
     shown = request.body.get("thinking", {}).get("display") != "omitted"
     message = _message(decided, request.body.get("model", "scripted"), conversation.tools, shown)
     if request.body.get("stream"):
-        return await send_events(send, _events(message, decided), trace)
-    await send_json(send, message, headers=trace)
+        await send_events(send, _events(message, decided), trace)
+    else:
+        await send_json(send, message, headers=trace)
 
 
 async def count_tokens(desk: Desk, request: Request, send: Send) -> None:
@@ -131,7 +133,7 @@ async def _events(message: dict, reply: Reply) -> AsyncIterator[dict]:
     start = message | {"content": [], "stop_reason": None, "usage": message["usage"] | {"output_tokens": 1}}
     yield {"type": "message_start", "message": start}
     yield {"type": "ping"}
-    for index, (content, block) in enumerate(zip(message["content"], reply.blocks)):
+    for index, (content, block) in enumerate(zip(message["content"], reply.blocks, strict=True)):
         yield {"type": "content_block_start", "index": index, "content_block": _emptied(content)}
         async for delta in _deltas(content, getattr(block, "seconds", 0.0), reply.cut):
             yield {"type": "content_block_delta", "index": index, "delta": delta}

@@ -28,16 +28,18 @@ async def responses(desk: Desk, request: Request, send: Send) -> None:
     if isinstance(decided, Failure):
         kind = ERROR_TYPES.get(decided.status, "server_error")
         error = {"error": {"message": f"scripted {decided.status}", "type": kind, "param": None, "code": kind}}
-        return await send_json(send, error, decided.status, trace)
+        await send_json(send, error, decided.status, trace)
+        return
     await desk.pause(decided.wait)
     response = _response(decided, request.body, conversation.tools)
     if request.body.get("stream"):
-        return await send_events(send, _events(response, decided), trace)
-    await send_json(send, response, headers=trace)
+        await send_events(send, _events(response, decided), trace)
+    else:
+        await send_json(send, response, headers=trace)
 
 
 def conversation_of(body: dict) -> Conversation:
-    """The newest human prompt and how far its turn has come. A human message after tool results of an unfinished turn is folded."""
+    """The newest human prompt and how far its turn has come. One after tool results of an unfinished turn is folded."""
     prompt, rounds, folded, answered, calling = "", 0, [], True, False
     items = body.get("input", [])
     for item in [{"role": "user", "content": items}] if isinstance(items, str) else items:
@@ -86,7 +88,8 @@ def _texts(item: dict) -> list[str]:
 
 def _response(reply: Reply, body: dict, tools: frozenset[str]) -> dict:
     return {
-        "id": f"resp_{uuid.uuid4().hex[:24]}", "object": "response", "status": "completed", "model": body.get("model", "scripted"),
+        "id": f"resp_{uuid.uuid4().hex[:24]}", "object": "response", "status": "completed",
+        "model": body.get("model", "scripted"),
         "output": [_item(block, tools) for block in reply.blocks], "usage": _usage(usage_of(reply)),
         "parallel_tool_calls": True, "error": None, "incomplete_details": None,
     }  # fmt: skip
@@ -136,7 +139,7 @@ async def _plain_events(response: dict, reply: Reply) -> AsyncIterator[dict]:
     begun = response | {"status": "in_progress", "output": [], "usage": None}
     yield {"type": "response.created", "response": begun}
     yield {"type": "response.in_progress", "response": begun}
-    for index, (item, block) in enumerate(zip(response["output"], reply.blocks)):
+    for index, (item, block) in enumerate(zip(response["output"], reply.blocks, strict=True)):
         yield {"type": "response.output_item.added", "output_index": index, "item": _opened(item)}
         async for event in _deltas(item, getattr(block, "seconds", 0.0), reply.cut):
             yield event | {"item_id": item["id"], "output_index": index}

@@ -2,7 +2,8 @@
 
 A prompt is plain text. When one of its lines is a *directive*, `VERB`, `VERB NUMBER`, `VERB: ARGUMENT` or
 `VERB NUMBER: ARGUMENT` with nothing else on the line, that line (the last such one) chooses the scenario; any other prompt gets
-an echo. Each step of a scenario is one HTTP exchange; a step with tool calls is followed by the next when the client sends the results.
+an echo. Each step of a scenario is one HTTP exchange; a step with tool calls is followed by the next when the client sends
+the results.
 
     (none)             an echo: how many lines and characters arrived, their digest, the first line
     run: CMD           a shell call, then the echo

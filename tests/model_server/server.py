@@ -60,7 +60,8 @@ class ModelServer:
         handler = self._routes.get((request.method, request.path))
         if handler is None:
             self._desk.note("", request, Conversation())
-            return await send_json(send, {"error": {"message": "no such path"}}, 200 if request.method == "HEAD" else 404)
+            await send_json(send, {"error": {"message": "no such path"}}, 200 if request.method == "HEAD" else 404)
+            return
         try:
             await handler(self._desk, request, send)
         except Exception as error:  # uvicorn breaks the connection; a test that fails finds the cause in `errors`

@@ -22,7 +22,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A tmpfs of 24 MB, where this machine lets us mount one."""
     place = tmp_path / "small"
     place.mkdir()
-    if not shutil.which("mount") or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True).returncode:
+    if (
+        not shutil.which("mount")
+        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True).returncode
+    ):
         pytest.skip("no tmpfs can be mounted here")
     yield place
     subprocess.run(["umount", "-l", place], check=False)

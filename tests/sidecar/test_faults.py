@@ -12,6 +12,7 @@ import threading
 import time
 from contextlib import suppress
 
+import psutil
 import pytest
 
 from procy.capture.spool import Spool
@@ -19,7 +20,7 @@ from tests.conftest import Lab, wait_until
 
 pytestmark = pytest.mark.faults
 LINES = 60000
-LOAD = f"for i in $(seq 1 {LINES // 100}); do seq $((i * 100 - 99)) $((i * 100)) | sed 's/$/ some text that makes a line longer/'; done"
+LOAD = f"for i in $(seq 1 {LINES // 100}); do seq $((i * 100 - 99)) $((i * 100)) | sed 's/$/ some text to make it longer/'; done"
 
 
 def kill(pid: int) -> None:
@@ -73,7 +74,7 @@ def test_tap_and_its_loop_killed_leaves_a_marked_gap_and_a_fresh_screen(shell: L
     shell.until_turns(1)
     state = spool.state()
     assert state
-    loop = int(open(f"/proc/{state.pid}/stat").read().rpartition(")")[2].split()[1])
+    loop = psutil.Process(state.pid).ppid()
     kill(loop)
     kill(state.pid)
     shell.type("echo unseen")

@@ -41,7 +41,7 @@ def test_state_is_exact_for_what_only_looks_idle(shell: Lab) -> None:
     """A tool that prints ``$`` or ``100%`` and pauses is busy; the shell's own prompt is idle."""
     shell.record()
     wait_until(lambda: shell.option("@procy_state") == "idle")
-    shell.type("sh -c 'printf \"50%%\\n100%%\"; sleep 1.5; printf \"\\ncost 5 $ \"; sleep 1.5; echo'")
+    shell.type('sh -c \'printf "50%%\\n100%%"; sleep 1.5; printf "\\ncost 5 $ "; sleep 1.5; echo\'')
     wait_until(lambda: shell.option("@procy_state") == "busy")
     began = time.monotonic()
     wait_until(lambda: shell.option("@procy_state") == "idle")
@@ -178,7 +178,14 @@ def drop_n(row: dict[str, object]) -> dict[str, object]:
 
 def test_the_data_directory_is_private(shell: Lab) -> None:
     spool = shell.record()
-    for path in (shell.places.home, shell.places.spool, shell.places.db, spool.path, spool.segment(1, "raw"), spool.path / "meta.json"):
+    for path in (
+        shell.places.home,
+        shell.places.spool,
+        shell.places.db,
+        spool.path,
+        spool.segment(1, "raw"),
+        spool.path / "meta.json",
+    ):
         assert not os.stat(path).st_mode & 0o077, path
 
 

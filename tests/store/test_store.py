@@ -92,7 +92,7 @@ def test_a_failing_migration_leaves_nothing_behind(path: str, monkeypatch: pytes
 
 def test_a_newer_database_is_refused_with_the_remedy(db: sqlite3.Connection, path: str) -> None:
     db.execute("PRAGMA user_version = 999")
-    with pytest.raises(StoreError, match="made by a newer procy.*Upgrade"):
+    with pytest.raises(StoreError, match=r"made by a newer procy.*Upgrade"):
         open_writer(path)
     with pytest.raises(StoreError, match="newer"):
         open_reader(path)
@@ -162,7 +162,15 @@ def test_a_turn_of_a_forked_conversation_stays_where_it_is(db: sqlite3.Connectio
 def test_secrets_do_not_enter_derived_rows(db: sqlite3.Connection) -> None:
     secret = "sk-ant-api03-" + "a1B2" * 10
     call = ToolCall(key="c", name="Bash", input=f'{{"command": "curl {secret}"}}', result=f"got {secret}", status="ok")
-    put(db, turn(prompt=f"use {secret}", response=f"I used {secret}", tool_calls=(call,), files=(FileChange(path="x", change="added", diff=secret),)))
+    put(
+        db,
+        turn(
+            prompt=f"use {secret}",
+            response=f"I used {secret}",
+            tool_calls=(call,),
+            files=(FileChange(path="x", change="added", diff=secret),),
+        ),
+    )
     with write.transaction(db):
         write.add_terminal_text(db, "S" * 26, 10, f"export KEY={secret}", mask)
     for table in ("turns", "tool_calls", "turn_files", "turns_fts", "terminal_texts"):
@@ -173,7 +181,12 @@ def test_secrets_do_not_enter_derived_rows(db: sqlite3.Connection) -> None:
 def test_handles(db: sqlite3.Connection, path: str) -> None:
     for number, letter in enumerate("ABC"):
         with write.transaction(db):
-            values = {"agent": "generic", "started_at": iso(NOW + number * 10**9), "pane_id": f"%{number}", "name": f"name {letter}"}
+            values = {
+                "agent": "generic",
+                "started_at": iso(NOW + number * 10**9),
+                "pane_id": f"%{number}",
+                "name": f"name {letter}",
+            }
             write.put_session(db, "0" * 20 + letter * 6, values)
     with open_reader(path) as connection:
         assert read.find_session(connection, "last")["name"] == "name C"
@@ -219,7 +232,7 @@ def test_times_go_there_and_back() -> None:
 
 
 def test_errors_say_what_to_do(tmp_path: Path, db: sqlite3.Connection, path: str) -> None:
-    with pytest.raises(StoreError, match="no database at .* procy record"):
+    with pytest.raises(StoreError, match=r"no database at .* procy record"):
         open_reader(str(tmp_path / "none.db"))
     garbage = tmp_path / "garbage.db"
     garbage.write_bytes(b"this is no database at all" * 100)
