@@ -63,7 +63,7 @@ def test_killed_under_load_nothing_is_lost_or_doubled(shell: Lab, victims: str) 
     body = data.split(b"all''done")[-1].split(b"alldone")[0]
     numbers = [int(number) for number in re.findall(rb"(\d+) some text", body)]
     assert numbers == list(range(1, LINES + 1))
-    assert body.count(b"some text that makes a line longer") == LINES
+    assert body.count(b"some text to make it longer") == LINES
     turns = [turn for turn in shell.turns() if "alldone" in str(turn["response"])]
     assert len(turns) == 1
 

@@ -221,8 +221,9 @@ def test_search_as_one_types(tab: Browser, served: Served, session: str) -> None
     assert tab.js("document.querySelectorAll('.hits li').length") == 1
     tab.js("const box = document.querySelector('.search input'); box.value = 'partition'; box.dispatchEvent(new Event('input'))")
     tab.wait("document.querySelectorAll('.hits li').length == 2 && location.search == '?q=partition'")
+    tab.js("window.typed = true")
     tab.press("/", "Enter")
-    tab.wait("document.querySelectorAll('.hits li').length == 2")
+    tab.wait("!window.typed && document.readyState == 'complete' && document.querySelectorAll('.hits li').length == 2")
 
 
 @pytest.mark.parametrize("width", [1400, 700, 400])
