@@ -76,6 +76,7 @@ class Stage:
             "PROCY_HOME": self.places.home,
             "PROCY_CONFIG": self.places.config,
             "PROCY_DEMO_TRANSCRIPT": str(root / "conversation.jsonl"),
+            "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
             "PS1": "$ ",
             "TERM": "xterm-256color",
         }
@@ -113,8 +114,9 @@ class Stage:
 
     def start_agent(self) -> None:
         """``procy record -- <the agent>`` typed into the shell of the pane."""
-        agent = shlex.join([sys.executable, "-m", "procy.demo.agent"])
-        self.type(f"{shlex.quote(sys.executable)} -m procy record -- {agent}", key_s=0)
+        self.wait_for("$")
+        python = Path(sys.executable).name
+        self.type(shlex.join([python, "-m", "procy", "record", "--", python, "-m", "procy.demo.agent"]), key_s=0)
         self.wait_for("esc interrupts")
 
     def ask(self, prompt: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import Lab, wait_until
@@ -112,6 +114,22 @@ def test_started_agent_is_the_panes_foreground_program_and_recorded_whole(shell:
     assert shell.until_ended(session) == "ended"
     data = shell.recorded(session)
     assert b"first line" in data and b"last line" in data
+
+
+def test_procy_alone_starts_the_configured_agent_with_the_pages_up(shell: Lab) -> None:
+    (shell.root / "config.toml").write_text('agent = "bash --norc --noprofile -i"\n[ui]\nport = 0\n')
+    shell.type(f"cd / && procy --cwd {shell.work}")
+    shell.wait_for("/-/procy/sign-in?key=")
+    link = re.sub(r"\s", "", shell.tmux("capture-pane", "-pJ", "-t", shell.pane).split("http://")[1].split("\n")[0])
+    shell.type("pwd; echo procy=$PROCY_HOME")
+    turn = shell.until_turns(1)[0]
+    assert str(shell.work) in str(turn["response"])
+    page = httpx.Client(follow_redirects=True).get(f"http://{link}")  # signs in once, and shows what is recorded
+    assert page.status_code == 200 and "pwd; echo procy" in page.text
+    shell.type("exit")
+    session = str(shell.rows("SELECT id FROM sessions")[0]["id"])
+    assert shell.until_ended(session) == "ended"
+    assert "stopped" in shell.procy("ui", "--stop").stderr
 
 
 def test_outside_tmux_a_session_is_made(lab: Lab) -> None:
