@@ -60,8 +60,17 @@ def commands() -> Iterator[tuple[str, click.Command]]:
 
 
 def cli_page() -> str:
-    contexts = [GROUP, *(click.Context(command, parent=GROUP, info_name=name) for name, command in commands())]
-    return "\n".join(["# Commands\n\nWritten by `make docs` from the commands' own help.\n", *map(block, contexts)])
+    return "\n".join(["# Commands\n\nWritten by `make docs` from the commands' own help.\n", *map(block, contexts(GROUP))])
+
+
+def contexts(context: click.Context) -> Iterator[click.Context]:
+    """A command's and those of its subcommands."""
+    yield context
+    if isinstance(group := context.command, click.Group):
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            yield from contexts(click.Context(command, parent=context, info_name=name))
 
 
 def block(context: click.Context) -> str:

@@ -36,7 +36,7 @@ def export_command() -> None:
 @unredacted_option
 @db_option
 def cast_command(session: str, idle: float | None, out: str | None, unredacted: bool, db: str | None) -> None:
-    """asciicast v3, for asciinema's players, with a marker at every turn."""
+    """Write asciicast v3, for asciinema's players, with a marker at every turn."""
     with reader(db) as connection, writing(out, "w") as file:
         row = read.find_session(connection, session)
         log = TerminalLog(connection, places_of(db).spool, row["id"])
@@ -55,7 +55,7 @@ def cast_command(session: str, idle: float | None, out: str | None, unredacted: 
 @out_option
 @db_option
 def raw_command(session: str, out: str | None, db: str | None) -> None:
-    """The pane's bytes, exactly as the program wrote them."""
+    """Write the pane's bytes, exactly as the program wrote them."""
     with reader(db) as connection, writing(out, "wb") as file:
         row = read.find_session(connection, session)
         log = TerminalLog(connection, places_of(db).spool, row["id"])
@@ -69,7 +69,7 @@ def raw_command(session: str, out: str | None, db: str | None) -> None:
 @unredacted_option
 @db_option
 def markdown_command(session: str, out: str | None, unredacted: bool, db: str | None) -> None:
-    """Markdown: prompts, answers, tool calls and changed files."""
+    """Write Markdown: prompts, answers, tool calls and changed files."""
     with reader(db) as connection, writing(out, "w") as file:
         row = read.find_session(connection, session)
         turns = read.list_turns(connection, row["id"], limit=1 << 30)
