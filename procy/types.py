@@ -133,14 +133,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptFile:
-    """A file in which an agent keeps a conversation. ``parent`` is the key of the conversation that spawned it.
+    """A file in which an agent keeps a conversation.
 
+    ``parent`` is the key of the conversation that spawned it, ``forked_from`` of the one it began as a copy of.
     ``proof``: where it may be another process's too, how screen rows begin of which the pane shows one if it is this one's.
     """
 
     path: str
     agent_session_id: str
     parent: str = ""
+    forked_from: str = ""
     proof: tuple[str, ...] = ()
 
 

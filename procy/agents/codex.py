@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from procy.agents.codex_server import open_rollouts, parent_of, read_head, shared_threads, thread_of
+from procy.agents.codex_server import open_rollouts, read_head, rollout, shared_threads
 from procy.agents.commands import is_program
 from procy.hookspecs import hookimpl
 from procy.types import Evidence, Launch, Process, Profile, TranscriptFile
@@ -51,7 +51,7 @@ class Codex:
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         own = sorted(open_rollouts(process.pid))
         for path in own:
-            yield TranscriptFile(path, thread_of(path), parent=parent_of(read_head(path)))
+            yield rollout(path, read_head(path))
         if not own:
             yield from shared_threads(process, folder(process.environment))
 

@@ -7,6 +7,7 @@ shows the prompts of the thread it is in.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -44,10 +45,10 @@ def shared_threads(process: Process, home: Path) -> Iterator[TranscriptFile]:
         sure = thread in process.argv or made_at_start(process.pid, process.started_ns, process.cwd, thread)
         if sure or (created_ns(thread) > process.started_ns and proofs(path)):
             given[thread] = () if sure else proofs(path)
-            yield TranscriptFile(path, thread, proof=given[thread])
+            yield replace(rollout(path, heads[path]), proof=given[thread])
     for path in paths:
         if (parent := parent_of(heads[path])) in given:
-            yield TranscriptFile(path, thread_of(path), parent=parent, proof=given[parent])
+            yield replace(rollout(path, heads[path]), proof=given[parent])
 
 
 def is_server(process: psutil.Process) -> bool:
@@ -110,6 +111,11 @@ def read_head(path: str) -> dict[str, Any]:
     except (OSError, ValueError, AttributeError):
         return {}
     return payload if isinstance(payload, dict) else {}
+
+
+def rollout(path: str, head: dict[str, Any]) -> TranscriptFile:
+    """The file as what its first line says it is."""
+    return TranscriptFile(path, thread_of(path), parent=parent_of(head), forked_from=str(head.get("forked_from_id") or ""))
 
 
 def parent_of(head: dict[str, Any]) -> str:

@@ -1,9 +1,11 @@
 """Command lines of agents: which program it is, and which options it was given."""
 
 import os
+import re
 from collections.abc import Sequence
 
 INTERPRETERS = ("node", "bun", "deno", "python", "python3", "sh", "bash", "npx", "env")
+CODE = re.compile(r"-[a-z]*c|-e|-p|-pe|--eval|--print")
 
 
 def is_program(argv: Sequence[str], names: Sequence[str], packages: Sequence[str] = ()) -> bool:
@@ -15,8 +17,18 @@ def is_program(argv: Sequence[str], names: Sequence[str], packages: Sequence[str
         return True
     if first.rstrip("0123456789.") not in INTERPRETERS:
         return False
-    script = next((word for word in argv[1:] if not word.startswith("-")), "")
+    script = script_of(argv)
     return program_name(script) in names or any(package in script for package in packages)
+
+
+def script_of(argv: Sequence[str]) -> str:
+    """What an interpreter runs; "" where it was given code (``sh -c``, ``node -e``), whatever programs that names."""
+    for word in argv[1:]:
+        if not word.startswith("-"):
+            return word
+        if CODE.fullmatch(word):
+            return ""
+    return ""
 
 
 def program_name(path: str) -> str:

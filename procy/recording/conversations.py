@@ -1,10 +1,83 @@
 """Transcripts in the database: their readers, and telling a reader again what it was told."""
 
+import os
 import sqlite3
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from importlib import import_module
+from typing import NamedTuple
 
 from procy.store.blobs import unpack
-from procy.types import TranscriptReader
+from procy.types import TranscriptFile, TranscriptReader
+
+TRANSCRIPT = (
+    "transcripts.id, transcripts.agent, transcripts.agent_session_id, path, next_offset, session_id "
+    "FROM transcripts JOIN transcript_sessions ON transcript_id = transcripts.id"
+)
+
+
+class Transcript(NamedTuple):
+    """A transcript as one session wrote it; read up to ``next_offset``."""
+
+    id: str
+    agent: str
+    agent_session_id: str
+    path: str
+    next_offset: int
+    session_id: str
+
+
+class Writers(NamedTuple):
+    """The sessions in which one transcript was written, by the time each began."""
+
+    began_ns: Sequence[int]
+    sessions: Sequence[str]
+
+    def at(self, time_ns: int) -> str:
+        """Whose a turn is that started then; what is older than all is the first one's. "" when nobody wrote it yet."""
+        return self.sessions[max(0, bisect_right(self.began_ns, time_ns) - 1)] if self.sessions else ""
+
+
+def writers_of(connection: sqlite3.Connection, transcript_id: str) -> Writers:
+    rows = connection.execute(
+        "SELECT from_ns, session_id FROM transcript_sessions WHERE transcript_id = ? ORDER BY from_ns, session_id",
+        (transcript_id,),
+    ).fetchall()
+    return Writers([row[0] for row in rows], [row[1] for row in rows])
+
+
+def transcripts_of(connection: sqlite3.Connection, session_id: str) -> list[Transcript]:
+    """The transcripts that were written in a session."""
+    rows = connection.execute(f"SELECT DISTINCT {TRANSCRIPT} WHERE session_id = ? ORDER BY transcripts.id", (session_id,))
+    return [Transcript(*row) for row in rows]
+
+
+def unread_transcripts(connection: sqlite3.Connection, session_id: str) -> Iterator[Transcript]:
+    """Files that have grown, of the session and of its sub-agents, where no other session wrote them later."""
+    rows = connection.execute(
+        f"SELECT {TRANSCRIPT} JOIN sessions ON sessions.id = session_id "
+        "WHERE (session_id = :id OR (parent_id = :id AND pane_id IS NULL)) AND from_ns = "
+        "(SELECT max(from_ns) FROM transcript_sessions AS other WHERE other.transcript_id = transcripts.id)",
+        {"id": session_id},
+    ).fetchall()
+    yield from (one for one in (Transcript(*row) for row in rows) if has_grown(one))
+
+
+def is_read_elsewhere(connection: sqlite3.Connection, agent: str, file: TranscriptFile, session_id: str) -> bool:
+    """Whether another session has all of the file."""
+    rows = connection.execute(
+        f"SELECT {TRANSCRIPT} WHERE agent = ? AND agent_session_id = ? AND path = ? ORDER BY from_ns",
+        (agent, file.agent_session_id, file.path),
+    ).fetchall()
+    last = Transcript(*rows[-1]) if rows else None
+    return last is not None and last.session_id != session_id and not has_grown(last)
+
+
+def has_grown(transcript: Transcript) -> bool:
+    try:
+        return os.path.getsize(transcript.path) > transcript.next_offset
+    except OSError:
+        return False
 
 
 def new_reader(name: str, agent_session_id: str) -> TranscriptReader:

@@ -9,7 +9,7 @@ from procy.parse.redact import mask
 from procy.parse.screen import Screen
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
-from procy.recording.conversations import new_reader, replay_conversation
+from procy.recording.conversations import new_reader, replay_conversation, transcripts_of, writers_of
 from procy.recording.replay import replay, stored_events
 from procy.recording.terminal import EMPTY
 from procy.recording.timeline import load_timeline
@@ -46,7 +46,7 @@ def has_raw(connection: sqlite3.Connection, session_id: str) -> bool:
     return bool(
         connection.execute(
             "SELECT EXISTS (SELECT 1 FROM terminal_blocks WHERE session_id = :id) "
-            "OR EXISTS (SELECT 1 FROM transcripts WHERE session_id = :id)",
+            "OR EXISTS (SELECT 1 FROM transcript_sessions WHERE session_id = :id)",
             {"id": session_id},
         ).fetchone()[0]
     )
@@ -63,13 +63,11 @@ def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalRe
 def derive_turns(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[Turn]:
     """Every turn of the session, from its transcripts and its screen, by time."""
     book = TurnBook(load_timeline(connection, session_id))
-    rows = connection.execute(
-        "SELECT id, agent, agent_session_id FROM transcripts WHERE session_id = ? ORDER BY id", (session_id,)
-    ).fetchall()
-    for transcript_id, agent, agent_session_id in rows:
-        conversation = new_reader(profile_named(agent).transcript, agent_session_id)
-        replay_conversation(connection, transcript_id, conversation)
-        book.put(conversation.changed())
+    for transcript in transcripts_of(connection, session_id):
+        conversation = new_reader(profile_named(transcript.agent).transcript, transcript.agent_session_id)
+        replay_conversation(connection, transcript.id, conversation)
+        writers = writers_of(connection, transcript.id)
+        book.put(turn for turn in conversation.changed() if writers.at(turn.started_ns) == session_id)
     book.put(reader.changed())
     session = connection.execute("SELECT started_at, ended_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
     states = [event for event in stored_events(connection, session_id) if event.kind == "state"]

@@ -6,12 +6,13 @@ from pathlib import Path
 from procy.capture import process as processes
 from procy.capture.transcript import read_lines
 from procy.plugins import profile_of
-from procy.recording.conversations import new_reader, replay_conversation
+from procy.recording.conversations import new_reader, replay_conversation, writers_of
 from procy.sidecar.rows import Rows
 from procy.store import write
 from procy.types import Process, Profile, TranscriptFile, Turn
 
 LOOK_NS = 300_000_000
+LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output
 
 
 class AgentWatch:
@@ -53,20 +54,38 @@ def find_agent(group: int) -> tuple[Process | None, Profile | None]:
 
 
 class Conversation:
-    """One transcript file, followed from where it was left: its lines become raw rows and turns."""
+    """One transcript file, followed from where it was left: its lines become raw rows and turns.
+
+    It is followed as long as an agent in the pane says that it writes it, and a moment longer; then another pane may go on
+    with it. One that no agent speaks of any more is read once.
+    """
 
     def __init__(self, connection: sqlite3.Connection, rows: Rows, profile: Profile, file: TranscriptFile) -> None:
-        self.file, self.rows = file, rows
+        self.connection, self.file, self.rows, self.agent = connection, file, rows, profile.name
+        self.heard_ns = 0
+        self.left = False
+        self.writers: set[int] = set()  # when the agents' processes began
         self.reader = new_reader(profile.transcript, file.agent_session_id)
         self.id = write.transcript_id(profile.name, file.agent_session_id, file.path)
         row = connection.execute("SELECT next_offset FROM transcripts WHERE id = ?", (self.id,)).fetchone()
         self.offset = row[0] if row else 0
-        rows.transcript(profile.name, file)
         replay_conversation(connection, self.id, self.reader)
+
+    def changed(self) -> list[Turn]:
+        """The turns that changed, without those that are known to be another session's."""
+        writers = writers_of(self.connection, self.id)
+        return [turn for turn in self.reader.changed() if writers.at(turn.started_ns) in ("", self.rows.session_id)]
 
     def unsettled(self) -> list[Turn]:
         """Of the turns that the database has already: those about which something may still change."""
-        return list(self.reader.changed())[-2:]
+        return self.changed()[-2:]
+
+    def hear(self, process: Process, now_ns: int) -> None:
+        """The agent says that it writes this file."""
+        self.heard_ns, self.left = now_ns, False
+        if process.started_ns not in self.writers:
+            self.writers.add(process.started_ns)
+            self.rows.transcript(self.agent, self.file, process.started_ns)
 
     def advance(self) -> bool:
         """Read what the agent wrote since; True when there was something."""

@@ -54,9 +54,11 @@ class Rows:
             payload = mask(file.payload) if self.raw == "redact" else file.payload
             self.outbox.put(lambda connection: write.add_hook_event(connection, self.session_id, file.time_ns, name, payload))
 
-    def transcript(self, agent: str, file: TranscriptFile) -> None:
-        values = (agent, file.agent_session_id, file.path)
+    def transcript(self, agent: str, file: TranscriptFile, from_ns: int) -> None:
+        values = (agent, file.agent_session_id, file.path, from_ns)
         self.outbox.put(lambda connection: write.put_transcript(connection, self.session_id, *values))
+        if file.forked_from and not file.parent:
+            self.outbox.put(lambda connection: write.put_fork(connection, self.session_id, file.forked_from))
 
     def lines(self, transcript_id: str, lines: Sequence[tuple[int, bytes]], next_offset: int) -> None:
         kept = [] if self.raw == "drop" else [(place, self.as_kept(line)) for place, line in lines]

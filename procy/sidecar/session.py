@@ -15,11 +15,13 @@ from procy.capture import attach, hooks, tap
 from procy.capture.spool import Meta, Spool
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
+from procy.plugins import profile_named
+from procy.recording.conversations import is_read_elsewhere, unread_transcripts
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import Timeline, load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
-from procy.sidecar.agent import AgentWatch, Conversation
+from procy.sidecar.agent import LAST_WORDS_NS, AgentWatch, Conversation
 from procy.sidecar.border import Border
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
@@ -31,7 +33,6 @@ from procy.types import Evidence, PaneEvent, Picture, Profile, Read, TranscriptF
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
-LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output
 
 Show = Callable[[Meta, Evidence | None], None]
 
@@ -68,6 +69,13 @@ class Follower:
         self.later = replay(connection, self.id, self.reader)
         self.reader.changed()  # those are in the database, as these are:
         self.reader.texts.take()
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Find what agents wrote while no sidecar ran, which may be gone by now."""
+        for one in unread_transcripts(self.connection, self.id):
+            parent = "" if one.session_id == self.id else self.id
+            self.converse(profile_named(one.agent), TranscriptFile(one.path, one.agent_session_id, parent))
 
     def register(self) -> None:
         """Make the session's row, or say that it goes on."""
@@ -184,12 +192,20 @@ class Follower:
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
             for file in self.border.call("finding transcripts", [], self.ask_for_transcripts):
-                if file.path not in self.conversations and (not file.proof or self.reader.shows(file.proof)):
+                if file.path not in self.conversations and self.concerns_us(self.agent.profile, file):
                     self.converse(self.agent.profile, file)
+                if file.path in self.conversations:
+                    self.conversations[file.path].hear(self.agent.process, now_ns)
 
     def ask_for_transcripts(self) -> list[TranscriptFile]:
         profile, process = self.agent.profile, self.agent.process
         return list(profile.transcripts(process)) if profile and process else []
+
+    def concerns_us(self, profile: Profile, file: TranscriptFile) -> bool:
+        """Not when it may be another pane's, nor when it is of a sub-agent that ended in an earlier session."""
+        if file.parent and is_read_elsewhere(self.connection, profile.name, file, self.child_id(file)):
+            return False
+        return not file.proof or self.reader.shows(file.proof)
 
     def converse(self, profile: Profile, file: TranscriptFile) -> None:
         """Begin to follow a transcript: of the session itself, or, for a sub-agent, of a session below it."""
@@ -202,7 +218,7 @@ class Follower:
 
     def child(self, profile: Profile, file: TranscriptFile) -> tuple[Rows, TurnBook]:
         """The session of a sub-agent. Its turns lie nowhere in the terminal's bytes."""
-        session_id = ids.derived_id(self.meta.started_ns, self.id, file.agent_session_id)
+        session_id = self.child_id(file)
         rows = Rows(self.outbox, session_id, self.settings)
         rows.session(
             {
@@ -216,10 +232,16 @@ class Follower:
         )
         return self.children.setdefault(session_id, (rows, TurnBook(Timeline())))
 
+    def child_id(self, file: TranscriptFile) -> str:
+        return ids.derived_id(self.meta.started_ns, self.id, file.agent_session_id)
+
     def read_conversations(self, now_ns: int) -> None:
         for conversation in self.conversations.values():
+            if conversation.left:
+                continue
+            conversation.left = not self.ending and now_ns - conversation.heard_ns > LAST_WORDS_NS  # and read for the last time
             if self.border.call(f"reading {conversation.file.path}", False, conversation.advance):
-                self.book_of(conversation).put(conversation.reader.changed())
+                self.book_of(conversation).put(conversation.changed())
                 self.ending_ns = now_ns if self.ending else 0
                 self.write_title(conversation)
 
@@ -272,7 +294,7 @@ class Follower:
     def write_state(self, now_ns: int) -> None:
         """Tell the database and tmux when the agent's state is another one."""
         profile, process = self.agent.profile, self.agent.process
-        told = [one.reader.evidence() for one in self.conversations.values() if one.rows is self.rows]
+        told = [one.reader.evidence() for one in self.conversations.values() if one.rows is self.rows and not one.left]
         live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
         if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns):
             now = self.state.now

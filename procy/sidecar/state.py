@@ -50,7 +50,7 @@ class StateWatch:
         if self.told and (found.state, reason) == (self.now.state, self.now.reason):
             return False
         self.told = True
-        self.now = Evidence(found.state, reason, found.at_ns)
+        self.now = Evidence(found.state, reason, found.at_ns or now_ns)
         return True
 
     def of_program(self, screen: TerminalReader, agent: AgentWatch, now_ns: int) -> Evidence:

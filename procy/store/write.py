@@ -34,9 +34,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def put_session(connection: sqlite3.Connection, session_id: str, values: Mapping[str, Any]) -> None:
-    """Insert a session or change the given columns of it."""
+    """Insert a session or change the given columns of it; when it began stays."""
     columns = ["id", *values]
-    updates = ", ".join(f"{name} = excluded.{name}" for name in values)
+    updates = ", ".join(f"{name} = excluded.{name}" for name in values if name != "started_at")
     connection.execute(
         f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
         f"ON CONFLICT (id) DO UPDATE SET {updates}",
@@ -90,10 +90,42 @@ def transcript_id(agent: str, agent_session_id: str, path: str) -> str:
     return ids.derived_id(0, agent, agent_session_id, path)
 
 
-def put_transcript(connection: sqlite3.Connection, session_id: str, agent: str, agent_session_id: str, path: str) -> None:
+def put_transcript(
+    connection: sqlite3.Connection, session_id: str, agent: str, agent_session_id: str, path: str, from_ns: int
+) -> None:
+    """The session writes this transcript from that time on; the one that wrote it before is its parent."""
+    key = transcript_id(agent, agent_session_id, path)
     connection.execute(
-        "INSERT OR IGNORE INTO transcripts (id, agent, agent_session_id, path, session_id) VALUES (?, ?, ?, ?, ?)",
-        (transcript_id(agent, agent_session_id, path), agent, agent_session_id, path, session_id),
+        "INSERT OR IGNORE INTO transcripts (id, agent, agent_session_id, path) VALUES (?, ?, ?, ?)",
+        (key, agent, agent_session_id, path),
+    )
+    connection.execute("INSERT OR IGNORE INTO transcript_sessions VALUES (?, ?, ?)", (key, from_ns, session_id))
+    row = connection.execute(
+        "SELECT session_id FROM transcript_sessions WHERE transcript_id = ? AND from_ns < ? AND session_id != ? "
+        "ORDER BY from_ns DESC LIMIT 1",
+        (key, from_ns, session_id),
+    ).fetchone()
+    if row:
+        put_parent(connection, session_id, row[0])
+
+
+def put_fork(connection: sqlite3.Connection, session_id: str, agent_session_id: str) -> None:
+    """The session goes on from a copy of that conversation."""
+    row = connection.execute(
+        "SELECT session_id FROM transcript_sessions JOIN transcripts ON transcripts.id = transcript_id "
+        "WHERE agent_session_id = ? ORDER BY from_ns DESC LIMIT 1",
+        (agent_session_id,),
+    ).fetchone()
+    if row:
+        put_parent(connection, session_id, row[0])
+
+
+def put_parent(connection: sqlite3.Connection, session_id: str, parent_id: str) -> None:
+    """Unless it has one. A parent began before its child, so there are no circles."""
+    connection.execute(
+        "UPDATE sessions SET parent_id = :parent WHERE id = :id AND parent_id IS NULL "
+        "AND started_at > (SELECT started_at FROM sessions WHERE id = :parent)",
+        {"id": session_id, "parent": parent_id},
     )
 
 
@@ -140,10 +172,14 @@ def turn_id(session_id: str, turn: Turn) -> str:
 
 
 def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: Mask, cost: float | None) -> None:
-    """Insert or renew a turn with its tool calls, files and index entry. One that another session has stays there."""
+    """Insert or renew a turn with its tool calls, files and index entry.
+
+    One that another session has stays there: this session goes on from that one, or from a copy of it.
+    """
     key = turn_id(session_id, turn)
     row = connection.execute("SELECT session_id, seq FROM turns WHERE id = ?", (key,)).fetchone()
     if row and row[0] != session_id:
+        put_parent(connection, session_id, row[0])
         return
     seq = row[1] if row else next_seq(connection, session_id, turn.started_ns)
     number = connection.execute(PUT_TURN, turn_values(session_id, key, seq, turn, mask, cost)).fetchone()[0]

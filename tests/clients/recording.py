@@ -30,6 +30,12 @@ def recorded(home: Home, *options: str) -> Home:
     )
 
 
+def begin_recording(home: Home, driver: Driver) -> None:
+    """``procy record`` in the driver's pane, on what runs there; ``home`` is a recorded one."""
+    environment = home.env | {"TMUX": f"{driver.socket},1,0", "TMUX_PANE": driver.pane}
+    subprocess.run([sys.executable, "-m", "procy", "record"], env=environment, check=True, capture_output=True)
+
+
 class Recording:
     """What procy has of a recorded home."""
 

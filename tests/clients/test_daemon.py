@@ -6,8 +6,6 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 from tests.clients.driver import Driver
 from tests.clients.homes import Home, codex_home
 from tests.clients.install import CLIENTS, ClientUnavailable, install
-from tests.clients.recording import Recording, recorded
+from tests.clients.recording import Recording, begin_recording, recorded
 from tests.model_server import ModelServer
 
 pytestmark = pytest.mark.clients
@@ -37,11 +35,6 @@ def home(tmp_path: Path) -> Iterator[Home]:
                 os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
 
 
-def begin_recording(home: Home, driver: Driver) -> None:
-    environment = recorded(home).env | {"TMUX": f"{driver.socket},1,0", "TMUX_PANE": driver.pane}
-    subprocess.run([sys.executable, "-m", "procy", "record"], env=environment, check=True, capture_output=True)
-
-
 def ask(driver: Driver, prompt: str) -> None:
     driver.type(prompt)
     driver.enter()
@@ -54,11 +47,11 @@ def test_threads_of_a_shared_server_are_found_in_their_panes(home: Home) -> None
             "this Codex starts no server: nothing is tried"
         )
         recording = Recording(recorded(home))
-        begin_recording(home, one)
+        begin_recording(recorded(home), one)
         ask(one, "first of one")
         ask(two, "first of two")
         ask(two, "second of two")
-        begin_recording(home, two)  # late, with the prompts on the screen
+        begin_recording(recorded(home), two)  # late, with the prompts on the screen
         two.type("/new")
         two.enter()
         two.until(lambda: "second of two" not in two.screen(), "a new thread")

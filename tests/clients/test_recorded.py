@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 from tests.clients.driver import Driver
 from tests.clients.homes import HOMES
 from tests.clients.install import CLIENTS, ClientUnavailable, install
-from tests.clients.recording import Recording, measure_screen, recorded, state
+from tests.clients.recording import Recording, begin_recording, measure_screen, recorded, state
 from tests.clients.scripts import ASKING_SCRIPTS, SCRIPTS
 from tests.model_server import ModelServer
 
@@ -153,13 +154,85 @@ def test_recording_begun_while_the_agent_runs(client: str, executable: Path, ser
     with Driver(home) as driver:
         driver.ask("before the recording")
         recording = Recording(with_procy)
-        environment = with_procy.env | {"TMUX": f"{driver.socket},1,0", "TMUX_PANE": driver.pane}
-        subprocess.run([sys.executable, "-m", "procy", "record"], env=environment, check=True, capture_output=True)
+        begin_recording(with_procy, driver)
         recording.until("SELECT 1 FROM sessions WHERE agent_session_id IS NOT NULL")
         driver.ask("after it began")
         turns = recording.until_turns(2)
         assert [turn["prompt"] for turn in turns] == ["before the recording", "after it began"]
         assert turns[0]["terminal_from"] is None and turns[1]["terminal_from"] is not None
+    recording.stop()
+
+
+def test_resume_goes_on_with_session_and_conversation(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> None:
+    home = recorded(HOMES[client](tmp_path, executable, server.url))
+    recording = Recording(home)
+    with Driver(home) as driver:
+        driver.ask("before the pause")
+        recording.until_turns(1)
+    session = recording.until("SELECT id FROM sessions WHERE status IN ('ended', 'lost')", seconds=20)["id"]
+    again = (sys.executable, "-m", "procy", "record", "--resume", "last")
+    with Driver(dataclasses.replace(home, command=again)) as driver:
+        driver.until_screen("before the pause")  # the agent shows what it remembers
+        driver.ask("after the pause")
+        turns = recording.until_turns(2)
+        assert [(turn["session_id"], turn["seq"], turn["prompt"]) for turn in turns] == [
+            (session, 1, "before the pause"),
+            (session, 2, "after the pause"),
+        ]
+        assert turns[1]["terminal_from"] > turns[0]["terminal_to"]
+    recording.stop()
+
+
+def test_a_conversation_that_moves_to_another_pane_is_recorded_there(
+    client: str, executable: Path, server: ModelServer, tmp_path: Path
+) -> None:
+    """The first pane is still recorded: its shell goes on after the agent."""
+    home = HOMES[client](tmp_path, executable, server.url)
+    with_procy = recorded(home)
+    shell = dataclasses.replace(home, command=("sh", "-c", f"{shlex.join(home.command)}; PS1='back: ' exec sh"))
+    with Driver(shell) as one:
+        begin_recording(with_procy, one)
+        one.ask("in the first pane")
+        recording = Recording(with_procy)
+        recording.until_turns(1)
+        one.type("/exit")
+        one.enter()
+        one.until_screen("back:")
+        with Driver(with_procy, extra=home.resume) as two:
+            two.ask("in the second pane")
+            recording.until_turns(2)
+            query = (
+                "SELECT tmux_socket, prompt FROM turns JOIN sessions ON sessions.id = session_id "
+                "WHERE kind = 'prompt' ORDER BY turns.started_at"
+            )
+            expected = [(str(one.socket), "in the first pane"), (str(two.socket), "in the second pane")]
+            assert [tuple(row) for row in recording.rows(query)] == expected
+            ids = recording.rows("SELECT id, parent_id FROM sessions ORDER BY started_at")
+            assert ids[1]["parent_id"] == ids[0]["id"]
+    recording.until("SELECT 1 FROM sessions WHERE status IN ('ended', 'lost') GROUP BY 1 HAVING count(*) = 2", seconds=20)
+    recording.procy("rebuild", "--all")
+    assert [tuple(row) for row in recording.rows(query)] == expected
+    recording.stop()
+
+
+def test_a_fork_is_a_session_that_holds_what_is_new(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> None:
+    home = recorded(HOMES[client](tmp_path, executable, server.url))
+    recording = Recording(home)
+    with Driver(home) as driver:
+        driver.ask("on the trunk")
+        recording.until_turns(1)
+    trunk = recording.until("SELECT id, agent_session_id FROM sessions WHERE status IN ('ended', 'lost')", seconds=20)
+    fork = (
+        ("--resume", trunk["agent_session_id"], "--fork-session") if client == "claude" else ("fork", trunk["agent_session_id"])
+    )
+    with Driver(home, extra=fork) as driver:
+        driver.ask("on the branch")
+        turns = recording.until_turns(2)
+        assert [turn["prompt"] for turn in turns] == ["on the trunk", "on the branch"]
+        assert turns[0]["session_id"] == trunk["id"] != turns[1]["session_id"]
+        branch = recording.rows("SELECT parent_id FROM sessions WHERE id = ?", turns[1]["session_id"])[0]
+        assert branch["parent_id"] == trunk["id"]
+        assert "on the branch" in turns[1]["response"]
     recording.stop()
 
 

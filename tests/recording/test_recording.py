@@ -6,6 +6,7 @@ import dataclasses
 import json
 
 from procy.recording.cast import Mark, cast
+from procy.recording.conversations import Writers
 from procy.recording.timeline import Timeline
 from procy.recording.turnbook import SETTLE_NS, TurnBook
 from procy.types import Picture, Read, Turn
@@ -66,6 +67,12 @@ def test_timeline_finds_places_even_when_the_clock_was_set_back() -> None:
     assert line.offset_at(10 * SECOND) == 5
     assert line.offset_at(11 * SECOND) == 15
     assert line.offset_at(99 * SECOND) == 20
+
+
+def test_a_turn_is_of_the_last_session_that_wrote_before_it() -> None:
+    writers = Writers((100, 200), ("first", "second"))
+    assert [writers.at(time) for time in (50, 100, 199, 200, 999)] == ["first", "first", "first", "second", "second"]
+    assert Writers((), ()).at(5) == ""
 
 
 def turn(key: str, start_s: float, end_s: float | None = None, **changes: object) -> Turn:

@@ -111,7 +111,7 @@ def test_a_newer_database_is_refused_with_the_remedy(db: sqlite3.Connection, pat
 def test_raw_is_written_once(db: sqlite3.Connection, sql: str, table: str) -> None:
     session = "S" * 26
     with write.transaction(db):
-        write.put_transcript(db, session, "claude-code", "A", "/x.jsonl")
+        write.put_transcript(db, session, "claude-code", "A", "/x.jsonl", NOW)
         key = write.transcript_id("claude-code", "A", "/x.jsonl")
         write.add_transcript_lines(db, key, [(0, b"{}"), (3, b"\xff\xfe")], 6)
         write.add_transcript_file(db, key, "/big.txt", b"content")
@@ -157,6 +157,33 @@ def test_a_turn_of_a_forked_conversation_stays_where_it_is(db: sqlite3.Connectio
     put(db, turn("screen:1", 9, source="screen"))
     put(db, turn("screen:1", 9, source="screen"), session=other)
     assert db.execute("SELECT count(*) FROM turns").fetchone()[0] == 4, "two screens may read alike"
+
+
+def test_what_goes_on_from_another_session_is_its_child(db: sqlite3.Connection) -> None:
+    parents = "SELECT id, parent_id FROM sessions ORDER BY id"
+    with write.transaction(db):
+        for place, letter in enumerate("ABC"):
+            write.put_session(db, letter * 26, {"agent": "codex", "started_at": iso(NOW + place * 10**9)})
+        write.put_transcript(db, "A" * 26, "codex", "thread-a", "/a.jsonl", NOW)
+        write.put_fork(db, "C" * 26, "thread-a")
+        write.put_fork(db, "C" * 26, "thread-unknown")
+    put(db, turn(), session="A" * 26)
+    put(db, turn(), session="B" * 26)
+    put(db, turn("two"), session="B" * 26)
+    put(db, turn("two"), session="A" * 26)
+    found = {row[0][0]: row[1] and row[1][0] for row in db.execute(parents) if row[0][0] in "ABC"}
+    assert found == {"A": None, "B": "A", "C": "A"}, "and no circle"
+
+
+def test_transcripts_go_with_the_last_session_that_wrote_them(db: sqlite3.Connection) -> None:
+    with write.transaction(db):
+        for letter in "AB":
+            write.put_session(db, letter * 26, {"agent": "codex", "started_at": iso(NOW)})
+            write.put_transcript(db, letter * 26, "codex", "thread", "/a.jsonl", NOW)
+        write.add_transcript_lines(db, write.transcript_id("codex", "thread", "/a.jsonl"), [(0, b"{}")], 3)
+    for letter, left in (("A", 1), ("B", 0)):
+        db.execute("DELETE FROM sessions WHERE id = ?", (letter * 26,))
+        assert db.execute("SELECT count(*) FROM transcript_lines").fetchone()[0] == left
 
 
 def test_secrets_do_not_enter_derived_rows(db: sqlite3.Connection) -> None:

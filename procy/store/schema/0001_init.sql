@@ -62,10 +62,21 @@ CREATE TABLE transcripts (
     agent TEXT NOT NULL,
     agent_session_id TEXT NOT NULL,
     path TEXT NOT NULL,
-    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     next_offset INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX transcripts_session ON transcripts (session_id);
+CREATE INDEX transcripts_agent_session_id ON transcripts (agent_session_id);
+
+-- In which session a transcript was written, and since when. A turn belongs to the last one that began before it.
+CREATE TABLE transcript_sessions (
+    transcript_id TEXT NOT NULL REFERENCES transcripts (id) ON DELETE CASCADE,
+    from_ns INTEGER NOT NULL, -- the start of the agent's process
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    PRIMARY KEY (transcript_id, from_ns, session_id)
+);
+CREATE INDEX transcript_sessions_session ON transcript_sessions (session_id);
+CREATE TRIGGER transcript_sessions_delete AFTER DELETE ON transcript_sessions
+WHEN NOT EXISTS (SELECT 1 FROM transcript_sessions WHERE transcript_id = old.transcript_id)
+BEGIN DELETE FROM transcripts WHERE id = old.transcript_id; END;
 
 CREATE TABLE transcript_lines (
     transcript_id TEXT NOT NULL REFERENCES transcripts (id) ON DELETE CASCADE,

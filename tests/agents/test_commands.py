@@ -1,0 +1,84 @@
+"""Command lines: whose they are, and what procy makes of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from procy.agents.claude_code import ClaudeCode
+from procy.agents.codex import Codex
+from procy.agents.commands import is_program, take_option
+from procy.plugins import profile_of
+
+
+@pytest.mark.parametrize(
+    ("command", "agent"),
+    [
+        ("claude", "claude-code"),
+        ("/usr/local/bin/claude --resume x", "claude-code"),
+        ("node /usr/lib/node_modules/@anthropic-ai/claude-code/cli.js", "claude-code"),
+        ("node --max-old-space-size=99 /x/claude.mjs", "claude-code"),
+        ("bun /home/me/.bun/bin/claude", "claude-code"),
+        ("codex", "codex"),
+        ("node /x/node_modules/@openai/codex/bin/codex.js resume --last", "codex"),
+        ("codex app-server daemon", "generic"),
+        ("/x/codex-linux-x64/codex exec hello", "codex"),
+        ("bash", "generic"),
+        ("vim claude", "generic"),
+        ("python3.12 -m http.server", "generic"),
+        ("sh -c /x/claude;exec\u00a0sh", "generic"),
+        ("bash -lc claude", "generic"),
+        ("node -e require('@anthropic-ai/claude-code')", "generic"),
+        ("", "generic"),
+    ],
+)
+def test_processes_are_known_by_what_they_run(command: str, agent: str) -> None:
+    assert profile_of([word.replace("\u00a0", " ") for word in command.split(" ")]).name == agent
+
+
+def test_a_script_counts_only_where_it_is_run() -> None:
+    assert is_program(["env", "claude"], ("claude",))
+    assert not is_program(["cat", "claude"], ("claude",))
+    assert not is_program([], ("claude",))
+
+
+def test_options_are_taken_out_with_their_values() -> None:
+    assert take_option(["x", "--a", "1", "b", "--a=2", "--a"], "--a") == (("x", "b"), ["1", "2"])
+
+
+HOOK = ("sh", "hook.sh", "dir")
+
+
+def test_claude_gets_an_id_and_hooks_beside_the_users_own() -> None:
+    mine = {"model": "x", "hooks": {"Stop": [{"hooks": [{"type": "command", "command": "mine"}]}]}}
+    launch = ClaudeCode().launch(("claude", "--settings", json.dumps(mine), "go on"), HOOK)
+    settings = json.loads(launch.argv[launch.argv.index("--settings") + 1])
+    assert settings["model"] == "x"
+    assert [entry["hooks"][0]["command"] for entry in settings["hooks"]["Stop"]] == ["mine", "sh hook.sh dir"]
+    assert launch.argv[launch.argv.index("--session-id") + 1] == launch.agent_session_id
+    assert launch.argv[-1] == "go on" and launch.argv.count("--settings") == 1
+
+
+@pytest.mark.parametrize("words", [("--resume", "x"), ("-c",), ("--continue",), ("--session-id", "y")])
+def test_claude_keeps_the_conversation_it_was_given(words: tuple[str, ...]) -> None:
+    launch = ClaudeCode().launch(("claude", *words), HOOK)
+    assert launch.agent_session_id == "" and launch.argv[-len(words) :] == words
+
+
+@pytest.mark.parametrize(
+    ("command", "resumed"),
+    [
+        ("codex --no-daemon -m o", "codex resume ID --no-daemon -m o"),
+        ("codex resume --last -m o", "codex resume ID -m o"),
+        ("codex fork 01a1f98b-31d3-7223-aad2-984a31ae9ee9 -m o", "codex resume ID -m o"),
+    ],
+)
+def test_codex_resumes_with_the_options_it_had(command: str, resumed: str) -> None:
+    assert Codex().resume(command.split(), "ID") == tuple(resumed.split())
+
+
+def test_codex_runs_the_users_notify_after_ours() -> None:
+    launch = Codex().launch(("codex", "-c", 'notify=["mine", "x"]', "hello"), HOOK)
+    assert launch.argv == ("codex", "-c", 'notify=["sh", "hook.sh", "dir", "mine", "x"]', "hello")
+    assert Codex().launch(("codex", "exec", "hi"), HOOK).argv == ("codex", "exec", "hi")
