@@ -1,10 +1,12 @@
-"""Times as agents write them."""
+"""Times as agents write them. Each function gives ns since 1970, and 0 for what is no time."""
 
 from datetime import datetime, timezone
 
+LATEST_MS = 9_000_000_000_000  # in the year 2255; as ns it still fits into 64 bits
+
 
 def from_iso(text: object) -> int:
-    """ns since 1970 of an ISO-8601 time; no zone means UTC; 0 for what is no time."""
+    """Of an ISO-8601 time; no zone means UTC."""
     if not isinstance(text, str):
         return 0
     try:
@@ -12,4 +14,9 @@ def from_iso(text: object) -> int:
     except ValueError:
         return 0
     parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
-    return round(parsed.timestamp() * 1000) * 1_000_000
+    return from_milliseconds(round(parsed.timestamp() * 1000))
+
+
+def from_milliseconds(count: object) -> int:
+    """Of milliseconds since 1970."""
+    return int(count) * 1_000_000 if isinstance(count, (int, float)) and 0 <= count < LATEST_MS else 0

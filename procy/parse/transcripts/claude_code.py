@@ -2,8 +2,8 @@
 
 Seen in version 2.1.329 (and, older, 2.1.197). What a line means here:
 
-- ``user`` with text: a prompt, unless its ``origin`` is not human, it is marked meta or a summary, or it wraps a
-  command (``<command-name>``), its output, or a ``!`` command (``<bash-input>``).
+- ``user`` with text: a prompt, unless its ``origin`` is not human, it is marked meta or a summary, or it consists of
+  tags that wrap a command (``<command-name>``), its output, or a ``!`` command (``<bash-input>``).
 - ``user`` with ``tool_result`` blocks: results. ``[Request interrupted by user…]``: the end of an interrupted turn.
 - A paste of four lines or more arrives wrapped in ``<pasted_content>``; the prompt is what the human composed, so the
   wrapping is taken off.
@@ -14,20 +14,30 @@ Seen in version 2.1.329 (and, older, 2.1.197). What a line means here:
 A forked session's file begins with copies of the lines before it; they keep their ``uuid``, which therefore names a turn.
 """
 
-import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from procy.parse.times import from_iso
+from procy.parse.transcripts.shapes import (
+    UNFORESEEN,
+    as_amount,
+    as_blocks,
+    as_count,
+    as_dict,
+    as_json,
+    as_list,
+    as_text,
+    read_record,
+)
 from procy.parse.turns import Draft
 from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnKind, TurnStatus, Usage
 
-TAG = re.compile(
-    r"<(command-name|command-args|local-command-stdout|local-command-stderr|bash-input|bash-stdout|bash-stderr)>(.*?)</\1>",
-    re.DOTALL,
-)
+WRAPPED = re.compile(r"\s*<(?:command|local-command|bash)-")
+TAG = re.compile(r"<([a-z][a-z-]*)>(.*?)</\1>", re.DOTALL)
+OUTPUTS = {"local-command-stdout", "local-command-stderr", "bash-stdout", "bash-stderr"}
 PASTE = re.compile(r"\n\n<pasted_content id=\"(\w+)\">\n(.*?)\n</pasted_content id=\"\1\">\n{0,2}", re.DOTALL)
 INTERRUPTED = "[Request interrupted by user"
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -43,6 +53,7 @@ class Reader:
         self.calls: dict[str, Draft] = {}  # by tool use id
         self.current: Draft | None = None
         self.touched: dict[str, Draft] = {}
+        self.at_ns = 0  # of the last line that has a time
         self.queued = False  # the current turn was sent while the agent worked
         self.denied: list[tuple[Draft, str]] = []  # by the last line
         self.files: dict[str, tuple[Draft, str]] = {}  # outputs that stand in files: the call they belong to
@@ -60,15 +71,14 @@ class Reader:
         }
 
     def feed(self, line: bytes) -> None:
-        try:
-            record = json.loads(line)
-        except ValueError:
+        record = read_record(line)
+        if record is None or (record.get("isSidechain") and not self.agent_session_id.startswith("agent-")):
             return
-        if not isinstance(record, dict) or (record.get("isSidechain") and not self.agent_session_id.startswith("agent-")):
-            return
-        handler = self.handlers.get(str(record.get("type")))
+        handler = self.handlers.get(as_text(record.get("type")))
         if handler:
-            handler(record, from_iso(record.get("timestamp")))
+            self.at_ns = from_iso(record.get("timestamp")) or self.at_ns
+            with suppress(*UNFORESEEN):
+                handler(record, self.at_ns)
 
     def changed(self) -> Sequence[Turn]:
         turns = [draft.freeze() for draft in self.touched.values()]
@@ -89,44 +99,45 @@ class Reader:
     # -- line types -------------------------------------------------------------------------------------------------
 
     def _user(self, record: dict[str, Any], at_ns: int) -> None:
-        content = record.get("message", {}).get("content")
-        if isinstance(content, list) and any(block.get("type") == "tool_result" for block in content):
+        content = as_dict(record.get("message")).get("content")
+        results = [block for block in as_blocks(content) if block.get("type") == "tool_result"]
+        if results:
             self.denied = []
-            for block in content:
-                if block.get("type") == "tool_result":
-                    self._tool_result(record, block, at_ns)
+            for block in results:
+                self._tool_result(record, block, at_ns)
             return
         text = prompt_text(content)
         if text.startswith(INTERRUPTED):
             self._interrupted(record, at_ns)
-        elif not record.get("isMeta") and not record.get("isCompactSummary"):
+        elif text and not record.get("isMeta") and not record.get("isCompactSummary"):
             self._text(record, text, at_ns)
 
     def _text(self, record: dict[str, Any], text: str, at_ns: int) -> None:
         """A prompt, a command, what a command printed, or the word of a background task."""
-        tags = dict(TAG.findall(text))
+        tags = wrapped(text)
         if "command-name" in tags:
             command = tags["command-name"].strip()
             self._open(record, "command", f"{command} {tags.get('command-args', '').strip()}".strip(), at_ns)
         elif "bash-input" in tags:
             self._open(record, "shell", "!" + tags["bash-input"], at_ns)
-        elif tags:
+        elif tags.keys() & OUTPUTS:
             self._output(tags, at_ns)
-        elif (record.get("origin") or {}).get("kind", "human") == "human":
+        elif is_human(record):
             self._open(record, "prompt", composed(text), at_ns)
         elif self.current:  # a background task reports; what the agent then says still answers the last prompt
             self.current.reopen()
             self._touch(self.current, at_ns)
 
     def _attachment(self, record: dict[str, Any], at_ns: int) -> None:
-        attachment = record.get("attachment", {})
-        if attachment.get("type") != "queued_command" or (attachment.get("origin") or {}).get("kind", "human") != "human":
+        attachment = as_dict(record.get("attachment"))
+        if attachment.get("type") != "queued_command" or not is_human(attachment):
             return
-        if attachment.get("commandMode", "prompt") == "prompt":
-            self._open(record, "prompt", composed(prompt_text(attachment.get("prompt"))), at_ns, folded=True)
+        prompt = composed(prompt_text(attachment.get("prompt")))
+        if prompt and attachment.get("commandMode", "prompt") == "prompt":
+            self._open(record, "prompt", prompt, at_ns, folded=True)
 
     def _assistant(self, record: dict[str, Any], at_ns: int) -> None:
-        draft, message = self.current, record.get("message", {})
+        draft, message = self.current, as_dict(record.get("message"))
         if draft is None or (message.get("model") == "<synthetic>" and not record.get("isApiErrorMessage")):
             return
         if record.get("isApiErrorMessage"):
@@ -135,11 +146,11 @@ class Reader:
             return
         if draft.ended_ns is not None:
             draft.reopen()
-        draft.model = message.get("model") or draft.model
-        for block in message.get("content") or ():
+        draft.model = as_text(message.get("model")) or draft.model
+        for block in as_blocks(message.get("content")):
             self._block(draft, block, at_ns)
-        if usage := message.get("usage"):
-            draft.use(str(message.get("id")), read_usage(usage))
+        if usage := as_dict(message.get("usage")):
+            draft.use(as_text(message.get("id")), read_usage(usage))
         final = message.get("stop_reason") in FINAL_REASONS and not draft_waits(draft)
         if final:
             draft.end("done", at_ns)
@@ -148,26 +159,27 @@ class Reader:
     def _block(self, draft: Draft, block: dict[str, Any], at_ns: int) -> None:
         kind = block.get("type")
         if kind == "text":
-            draft.say(block.get("text", ""))
+            draft.say(as_text(block.get("text")))
         elif kind == "thinking":
-            draft.think(block.get("thinking", ""))
-        elif kind in ("tool_use", "server_tool_use"):
-            draft.call(str(block.get("id")), str(block.get("name")), json.dumps(block.get("input"), ensure_ascii=False), at_ns)
-            self.calls[str(block.get("id"))] = draft
+            draft.think(as_text(block.get("thinking")))
+        elif kind in ("tool_use", "server_tool_use") and (key := as_text(block.get("id"))):
+            draft.call(key, as_text(block.get("name")), as_json(block.get("input")), at_ns)
+            self.calls[key] = draft
 
     def _tool_result(self, record: dict[str, Any], block: dict[str, Any], at_ns: int) -> None:
-        key = str(block.get("tool_use_id"))
+        key = as_text(block.get("tool_use_id"))
         draft = self.calls.get(key)
         if draft is None:
             return
         details = record.get("toolUseResult")
+        file = file_change(as_dict(details))
         status = tool_status(block, details)
-        draft.result(key, result_text(block, details), status, at_ns)
-        if isinstance(details, dict) and (path := details.get("persistedOutputPath")):
-            self.files[str(path)] = (draft, key)
+        draft.result(key, result_text(block, as_dict(details)), status, at_ns)
+        if path := as_text(as_dict(details).get("persistedOutputPath")):
+            self.files[path] = (draft, key)
         if status == "denied":
             self.denied.append((draft, key))
-        if isinstance(details, dict) and (file := file_change(details)):
+        if file:
             draft.change(file)
         self._touch(draft, at_ns)
 
@@ -176,29 +188,31 @@ class Reader:
         if kind == "turn_duration" and self.current and self.current.status == "open":
             self._end("done", at_ns)
         elif kind == "local_command":
-            self._output(dict(TAG.findall(str(record.get("content")))), at_ns)
+            self._output(wrapped(as_text(record.get("content"))), at_ns)
 
     def _cost_state(self, record: dict[str, Any], at_ns: int) -> None:
-        cost = record.get("totalCostUSD")
-        self.cost_usd = float(cost) if isinstance(cost, (int, float)) else self.cost_usd
+        cost = as_amount(record.get("totalCostUSD"))
+        self.cost_usd = self.cost_usd if cost is None else cost
 
     def _ai_title(self, record: dict[str, Any], at_ns: int) -> None:
-        self.title = record.get("aiTitle") or record.get("title") or self.title
+        self.title = as_text(record.get("aiTitle")) or as_text(record.get("title")) or self.title
 
     def _custom_title(self, record: dict[str, Any], at_ns: int) -> None:
-        self.title = record.get("customTitle") or self.title
+        self.title = as_text(record.get("customTitle")) or self.title
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
     def _open(self, record: dict[str, Any], kind: TurnKind, prompt: str, at_ns: int, folded: bool = False) -> None:
         """Begin a turn. One that is still open was cut short, unless the new prompt joins it: then one answer serves both."""
+        key = as_text(record.get("uuid"))
+        if not key:
+            return
         before, queued = self.current, record.get("promptSource") == "queued"
         if before and before.status == "open":
             joined = folded or (queued and self.queued and not before.texts and not before.calls)
             before.end("done" if joined else "interrupted", at_ns if joined else before.last_ns)
             self.touched[before.key] = before
         self.queued = queued
-        key = str(record.get("uuid"))
         draft = Draft(
             key=key,
             prompt=prompt,
@@ -215,7 +229,7 @@ class Reader:
         draft = self.current
         if draft is None or draft.kind == "prompt" or draft.ended_ns is not None:
             return
-        parts = [STYLE.sub("", text).strip("\n") for name, text in tags.items() if name.endswith(("stdout", "stderr"))]
+        parts = [STYLE.sub("", text).strip("\n") for name, text in tags.items() if name in OUTPUTS]
         draft.say("\n".join(part for part in parts if part and part != "(no content)"))
         draft.end("done", at_ns)
         self._touch(draft, at_ns, Evidence("idle", "", at_ns))
@@ -243,6 +257,15 @@ def composed(text: str) -> str:
     return PASTE.sub(lambda paste: paste[2], text)
 
 
+def wrapped(text: str) -> dict[str, str]:
+    """The tags of a text that has nothing but tags, as the agent writes it; {} for one that merely quotes some."""
+    return dict(TAG.findall(text)) if WRAPPED.match(text) and not TAG.sub("", text).strip() else {}
+
+
+def is_human(record: dict[str, Any]) -> bool:
+    return bool(as_dict(record.get("origin")).get("kind", "human") == "human")
+
+
 def draft_waits(draft: Draft) -> bool:
     """Whether a tool call has no result yet."""
     return any(call.result is None for call in draft.calls.values())
@@ -252,19 +275,14 @@ def prompt_text(content: object) -> str:
     """The text of a message's content: a string, or blocks of which other than text leave a mark."""
     if isinstance(content, str):
         return content
-    if not isinstance(content, list):
-        return ""
-    parts = []
-    for block in content:
-        if isinstance(block, dict):
-            parts.append(str(block.get("text", "")) if block.get("type") == "text" else f"[{block.get('type')}]")
+    parts = [as_text(one.get("text")) if one.get("type") == "text" else f"[{one.get('type')}]" for one in as_blocks(content)]
     return "\n".join(parts)
 
 
-def result_text(block: dict[str, Any], details: object) -> str:
+def result_text(block: dict[str, Any], details: dict[str, Any]) -> str:
     """What a tool gave back. Of a long output the model sees a preview, the line has 30,000 characters, a file has it whole."""
-    if isinstance(details, dict) and details.get("persistedOutputPath"):
-        return "\n".join(str(details[name]) for name in ("stdout", "stderr") if details.get(name))
+    if details.get("persistedOutputPath"):
+        return "\n".join(text for name in ("stdout", "stderr") if (text := as_text(details.get(name))))
     return prompt_text(block.get("content"))
 
 
@@ -284,24 +302,24 @@ def file_change(details: dict[str, Any]) -> FileChange | None:
     if not isinstance(path, str) or not isinstance(hunks, list):
         return None
     if details.get("type") == "create":
-        lines = str(details.get("content", "")).splitlines()
+        lines = as_text(details.get("content")).splitlines()
         body = f"@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
         return FileChange(path=path, change="added", diff=f"--- /dev/null\n+++ {path}\n{body}")
-    body = "".join(
-        f"@@ -{hunk['oldStart']},{hunk['oldLines']} +{hunk['newStart']},{hunk['newLines']} @@\n"
-        + "".join(f"{line}\n" for line in hunk["lines"])
-        for hunk in hunks
-    )
+    body = "".join(hunk_text(as_dict(hunk)) for hunk in hunks)
     return FileChange(path=path, change="modified", diff=f"--- {path}\n+++ {path}\n{body}")
+
+
+def hunk_text(hunk: dict[str, Any]) -> str:
+    old, new = (f"{hunk.get(f'{side}Start')},{hunk.get(f'{side}Lines')}" for side in ("old", "new"))
+    return f"@@ -{old} +{new} @@\n" + "".join(f"{line}\n" for line in as_list(hunk.get("lines")))
 
 
 def read_usage(usage: dict[str, Any]) -> Usage:
     """Anthropic's names; ``input_tokens`` excludes what came from and went into the cache."""
-    details = usage.get("output_tokens_details") or {}
     return Usage(
-        input=usage.get("input_tokens"),
-        output=usage.get("output_tokens"),
-        cache_read=usage.get("cache_read_input_tokens"),
-        cache_write=usage.get("cache_creation_input_tokens"),
-        reasoning=details.get("thinking_tokens"),
+        input=as_count(usage.get("input_tokens")),
+        output=as_count(usage.get("output_tokens")),
+        cache_read=as_count(usage.get("cache_read_input_tokens")),
+        cache_write=as_count(usage.get("cache_creation_input_tokens")),
+        reasoning=as_count(as_dict(usage.get("output_tokens_details")).get("thinking_tokens")),
     )

@@ -6,12 +6,13 @@ second, and from the first only the tool calls' names and arguments. A task may 
 ones were folded into it and start turns here. Text that was streaming when the user interrupted is in no line.
 """
 
-import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
-from procy.parse.times import from_iso
-from procy.parse.turns import Draft
+from procy.parse.times import from_iso, from_milliseconds
+from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_dict, as_json, as_list, as_text, read_record
+from procy.parse.turns import PARAGRAPH, Draft
 from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnStatus, Usage
 
 
@@ -21,7 +22,7 @@ class Reader:
     def __init__(self, agent_session_id: str) -> None:
         self.agent_session_id = agent_session_id
         self.current: Draft | None = None
-        self.task: str | None = None
+        self.at_ns = 0  # of the last line that has a time
         self.model: str | None = None
         self.calls: dict[str, Draft] = {}
         self.touched: dict[str, Draft] = {}
@@ -51,17 +52,15 @@ class Reader:
         }
 
     def feed(self, line: bytes) -> None:
-        try:
-            record = json.loads(line)
-        except ValueError:
+        record = read_record(line)
+        if record is None or not isinstance(payload := record.get("payload"), dict):
             return
-        if not isinstance(record, dict) or not isinstance(payload := record.get("payload"), dict):
-            return
-        at_ns = from_iso(record.get("timestamp"))
+        self.at_ns = from_iso(record.get("timestamp")) or self.at_ns
         kind = record.get("type")
-        handler = self.handlers.get(str(payload.get("type") if kind in ("event_msg", "response_item") else kind))
+        handler = self.handlers.get(as_text(payload.get("type") if kind in ("event_msg", "response_item") else kind))
         if handler:
-            handler(payload, at_ns)
+            with suppress(*UNFORESEEN):
+                handler(payload, self.at_ns)
 
     def changed(self) -> Sequence[Turn]:
         turns = [draft.freeze() for draft in self.touched.values()]
@@ -80,12 +79,11 @@ class Reader:
     # -- lines --------------------------------------------------------------------------------------------------------
 
     def _turn_context(self, payload: dict[str, Any], at_ns: int) -> None:
-        self.model = payload.get("model") or self.model
+        self.model = as_text(payload.get("model")) or self.model
         if self.current and self.current.status == "open":
             self.current.model = self.model
 
     def _task_started(self, payload: dict[str, Any], at_ns: int) -> None:
-        self.task = payload.get("turn_id")
         if self.current and self.current.status == "open":  # the task before was killed
             self._end("interrupted", self.current.last_ns)
         self.current = None
@@ -95,7 +93,7 @@ class Reader:
         error = payload.get("error")
         if error:
             self._end("error", at_ns, str(error.get("message") if isinstance(error, dict) else error))
-            self.last = Evidence("error", str(payload.get("error")), at_ns)
+            self.last = Evidence("error", str(error), at_ns)
         else:
             self._end("done", at_ns)
             self.last = Evidence("idle", "", at_ns)
@@ -105,7 +103,7 @@ class Reader:
         self.last = Evidence("idle", "interrupted", at_ns)
 
     def _token_usage_record(self, payload: dict[str, Any], at_ns: int) -> None:
-        key, usage = str(payload.get("response_id")), payload.get("usage")
+        key, usage = as_text(payload.get("response_id")), as_dict(payload.get("usage"))
         if self.current and usage:
             self.current.use(key, read_usage(usage))
             self._touch(self.current, at_ns)
@@ -113,34 +111,37 @@ class Reader:
             self.early[key] = read_usage(usage)
 
     def _function_call(self, payload: dict[str, Any], at_ns: int) -> None:
-        self._call(payload, payload.get("arguments"), at_ns)
+        arguments = payload.get("arguments")
+        self._call(payload, arguments if isinstance(arguments, str) else as_json(arguments), at_ns)
 
     def _custom_tool_call(self, payload: dict[str, Any], at_ns: int) -> None:
-        self._call(payload, json.dumps(payload.get("input"), ensure_ascii=False), at_ns)
+        self._call(payload, as_json(payload.get("input")), at_ns)
 
     def _call_output(self, payload: dict[str, Any], at_ns: int) -> None:
-        key = str(payload.get("call_id"))
+        key = as_text(payload.get("call_id"))
         draft = self.calls.get(key)
         if draft is None or draft.calls[key].result is not None:
             return
         output = payload.get("output")
-        text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+        text = output if isinstance(output, str) else as_json(output)
         draft.result(key, text, "unknown" if text.endswith("aborted by user") else "ok", at_ns)
         self._touch(draft, at_ns)
 
     def _item_completed(self, payload: dict[str, Any], at_ns: int) -> None:
-        item = payload.get("item")
-        if isinstance(item, dict) and (handler := self.items.get(str(item.get("type")))):
-            started_ns = int(payload.get("started_at_ms") or 0) * 1_000_000 or at_ns
-            handler(item, started_ns, at_ns)
+        item = as_dict(payload.get("item"))
+        if handler := self.items.get(as_text(item.get("type"))):
+            handler(item, from_milliseconds(payload.get("started_at_ms")) or at_ns, at_ns)
 
     # -- items --------------------------------------------------------------------------------------------------------
 
     def _user_message(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
+        key, prompt = as_text(item.get("id")), content_text(item.get("content"))
+        if not key or not prompt:
+            return
         folded = self.current is not None and self.current.status == "open"
         if folded:
             self._end("done", started_ns)
-        self._open(str(item.get("id")), content_text(item.get("content")), started_ns, folded=folded)
+        self._open(key, prompt, started_ns, folded=folded)
 
     def _agent_message(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         if self.current:
@@ -149,34 +150,37 @@ class Reader:
 
     def _reasoning(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
         if self.current:
-            self.current.think("\n\n".join(str(part) for part in item.get("summary_text") or ()))
+            self.current.think(PARAGRAPH.join(as_text(part) for part in as_list(item.get("summary_text"))))
             self._touch(self.current, at_ns)
 
     def _command_execution(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
-        key, command = str(item.get("id")), item.get("command") or [""]
-        if key not in self.calls and item.get("source") == "user_shell":
-            draft = self._open(key, f"!{command[-1]}", started_ns)
+        key, output = as_text(item.get("id")), as_text(item.get("aggregated_output"))
+        if key and key not in self.calls and item.get("source") == "user_shell":
+            command = as_text((as_list(item.get("command")) or [""])[-1])
+            draft = self._open(key, f"!{command}", started_ns)
             draft.kind = "shell"
-            draft.say(str(item.get("aggregated_output", "")).rstrip("\n"))
+            draft.say(output.rstrip("\n"))
         elif caller := self.calls.get(key):
-            caller.result(key, str(item.get("aggregated_output", "")), command_status(item), at_ns)
+            caller.result(key, output, command_status(item), at_ns)
             self._touch(caller, at_ns)
 
     def _file_change(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
-        key = str(item.get("id"))
+        key = as_text(item.get("id"))
         draft = self.calls.get(key) or self.current
         if draft is None:
             return
         failed = item.get("status") != "completed"
-        draft.result(key, str(item.get("stdout") or item.get("stderr") or ""), "error" if failed else "ok", at_ns)
-        for path, change in (item.get("changes") or {}).items():
+        output = as_text(item.get("stdout")) or as_text(item.get("stderr"))
+        draft.result(key, output, "error" if failed else "ok", at_ns)
+        for path, change in as_dict(item.get("changes")).items():
             if not failed and isinstance(change, dict):
                 draft.change(file_change(path, change))
         self._touch(draft, at_ns)
 
     def _context_compaction(self, item: dict[str, Any], started_ns: int, at_ns: int) -> None:
-        if self.current is None:  # a task of its own: the user asked for it
-            self._open(str(item.get("id")), "/compact", started_ns).kind = "command"
+        key = as_text(item.get("id"))
+        if key and self.current is None:  # a task of its own: the user asked for it
+            self._open(key, "/compact", started_ns).kind = "command"
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
@@ -189,10 +193,10 @@ class Reader:
         self._touch(draft, started_ns)
         return draft
 
-    def _call(self, payload: dict[str, Any], arguments: object, at_ns: int) -> None:
-        if self.current:
-            key = str(payload.get("call_id"))
-            self.current.call(key, str(payload.get("name")), str(arguments), at_ns)
+    def _call(self, payload: dict[str, Any], arguments: str, at_ns: int) -> None:
+        key = as_text(payload.get("call_id"))
+        if self.current and key:
+            self.current.call(key, as_text(payload.get("name")), arguments, at_ns)
             self.calls[key] = self.current
             self._touch(self.current, at_ns)
 
@@ -208,11 +212,8 @@ class Reader:
 
 def content_text(content: object) -> str:
     """Text blocks joined; others (images, mentions) leave a mark."""
-    parts = []
-    for block in content if isinstance(content, list) else ():
-        if isinstance(block, dict):
-            parts.append(str(block["text"]) if "text" in block else f"[{block.get('type')}]")
-    return "\n".join(parts)
+    blocks = [block for block in as_list(content) if isinstance(block, dict)]
+    return "\n".join(as_text(block["text"]) if "text" in block else f"[{block.get('type')}]" for block in blocks)
 
 
 def command_status(item: dict[str, Any]) -> ToolStatus:
@@ -224,24 +225,24 @@ def command_status(item: dict[str, Any]) -> ToolStatus:
 def file_change(path: str, change: dict[str, Any]) -> FileChange:
     """Codex's ``{type: add | update | delete, content | unified_diff}``."""
     kind = change.get("type")
-    content = str(change.get("content", "")).splitlines()
+    content = as_text(change.get("content")).splitlines()
     if kind == "add":
         body = f"@@ -0,0 +1,{len(content)} @@\n" + "".join(f"+{line}\n" for line in content)
         return FileChange(path=path, change="added", diff=f"--- /dev/null\n+++ {path}\n{body}")
     if kind == "delete":
         body = f"@@ -1,{len(content)} +0,0 @@\n" + "".join(f"-{line}\n" for line in content)
         return FileChange(path=path, change="deleted", diff=f"--- {path}\n+++ /dev/null\n{body}")
-    return FileChange(path=path, change="modified", diff=f"--- {path}\n+++ {path}\n{change.get('unified_diff', '')}")
+    return FileChange(path=path, change="modified", diff=f"--- {path}\n+++ {path}\n{as_text(change.get('unified_diff'))}")
 
 
 def read_usage(usage: dict[str, Any]) -> Usage:
     """OpenAI's names; its ``input_tokens`` includes what came from and went into the cache."""
-    read, write = usage.get("cached_input_tokens") or 0, usage.get("cache_write_input_tokens") or 0
-    whole = usage.get("input_tokens")
+    read, write = as_count(usage.get("cached_input_tokens")) or 0, as_count(usage.get("cache_write_input_tokens")) or 0
+    whole = as_count(usage.get("input_tokens"))
     return Usage(
         input=None if whole is None else max(whole - read - write, 0),
-        output=usage.get("output_tokens"),
+        output=as_count(usage.get("output_tokens")),
         cache_read=read,
         cache_write=write,
-        reasoning=usage.get("reasoning_output_tokens"),
+        reasoning=as_count(usage.get("reasoning_output_tokens")),
     )
