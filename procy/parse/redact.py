@@ -8,8 +8,10 @@ A form is only searched for where one of its hints occurs, which keeps ordinary 
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
+from procy.parse.pem import key_spans
 from procy.types import Picture, Read
 
 
@@ -21,13 +23,20 @@ class Form(NamedTuple):
     pattern: re.Pattern[str]
 
 
+class Secret(NamedTuple):
+    """Places in a text; ``begin``: of the words by which it is known, where they stand before it."""
+
+    begin: int
+    start: int
+    end: int
+
+
 def form(name: str, hints: str, pattern: str) -> Form:
     return Form(name, tuple(hints.split()), re.compile(pattern, re.DOTALL))
 
 
 KEPT = r"\g<kept>"
 FORMS = (
-    form("private-key", "PRIVATE", r"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----.*?(?:-----END \1-----|\Z)"),
     form("anthropic-key", "sk-ant-", r"\bsk-ant-[A-Za-z0-9_-]{20,}"),
     form("openai-key", "sk-", r"\bsk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{32,}"),
     form("github-token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"\b(?:gh[pousr]_\w{36,}|github_pat_\w{40,})"),
@@ -54,6 +63,8 @@ FORMS = (
 
 def mask(text: str) -> str:
     """The text with every secret replaced by ``[redacted:form]``."""
+    for start, end in reversed([*key_spans(text)]):
+        text = f"{text[:start]}[redacted:private-key]{text[end:]}"
     for name, hints, pattern in FORMS:
         if any(hint in text for hint in hints):
             text = pattern.sub(rf"{KEPT if 'kept' in pattern.groupindex else ''}[redacted:{name}]", text)
@@ -67,24 +78,30 @@ INVISIBLE = re.compile(
 )
 WINDOW = 1 << 16
 OVERLAP = 1 << 12  # characters in which a secret may go on into the next window
+LARGEST = 1 << 20  # characters that wait for the end of a secret
 
 
 def star(pieces: Iterable[str]) -> Iterator[str]:
     """The same pieces of a terminal stream, as many and as long, with every secret's characters starred.
 
-    A secret is found across pieces and through escape sequences: what was typed key by key is one word here.
+    A secret is found across pieces and through escape sequences: what was typed key by key is one word here. The stream
+    is looked at in windows, of which one never ends in a secret and the next begins with the end of the one before.
     """
     waiting: list[str] = []
-    size = 0
+    size, enough = 0, WINDOW
     for piece in pieces:
         waiting.append(piece)
         size += len(piece)
-        if size >= WINDOW:
-            waiting = starred(waiting)
-            while waiting and size - len(waiting[0]) >= OVERLAP:
-                size -= len(waiting[0])
-                yield waiting.pop(0)
-    yield from starred(waiting)
+        if size >= enough:
+            shown, safe = starred(waiting)
+            if size > LARGEST:
+                safe = size
+            while waiting and len(waiting[0]) <= safe:
+                safe -= len(waiting[0])
+                size -= len(waiting.pop(0))
+                yield shown.pop(0)
+            enough = max(WINDOW, size + OVERLAP)
+    yield from starred(waiting)[0]
 
 
 def star_reads(reads: Sequence[Read]) -> list[Read]:
@@ -97,23 +114,22 @@ def starred_picture(picture: Picture) -> Picture:
     return Picture(picture.columns, picture.rows, next(star([picture.escapes.decode("latin-1")])).encode("latin-1"))
 
 
-def starred(pieces: list[str]) -> list[str]:
-    """Star what is seen in these pieces together."""
+def starred(pieces: list[str]) -> tuple[list[str], int]:
+    """Star what is seen in these pieces together; and how many characters are so whatever comes next."""
     whole = "".join(pieces)
+    safe = max(len(whole) - OVERLAP, 0)
     plain, places = visible(whole)
-    spans = sorted(secret_spans(plain))
-    if not spans:
-        return pieces
+    secrets = sorted(find_secrets(plain))
+    if not secrets:
+        return pieces[:], safe
     characters = list(whole)
-    for start, end in spans:
-        for place in range(start, end):
+    for secret in reversed(secrets):
+        for place in range(secret.start, secret.end):
             characters[raw_place(places, place)] = "*"
-    position = 0
-    result = []
-    for piece in pieces:
-        result.append("".join(characters[position : position + len(piece)]))
-        position += len(piece)
-    return result
+        if raw_place(places, secret.begin) < safe <= raw_place(places, secret.end - 1):
+            safe = raw_place(places, secret.begin)
+    ends = [*accumulate(map(len, pieces))]
+    return ["".join(characters[end - len(piece) : end]) for piece, end in zip(pieces, ends, strict=True)], safe
 
 
 def visible(text: str) -> tuple[str, list[tuple[int, int]]]:
@@ -135,9 +151,11 @@ def raw_place(places: list[tuple[int, int]], place: int) -> int:
     return raw + place - start
 
 
-def secret_spans(text: str) -> Iterator[tuple[int, int]]:
+def find_secrets(text: str) -> Iterator[Secret]:
+    for start, end in key_spans(text):
+        yield Secret(start, start, end)
     for _, hints, pattern in FORMS:
         if any(hint in text for hint in hints):
             for match in pattern.finditer(text):
                 kept = match.groupdict().get("kept") or ""
-                yield match.start() + len(kept), match.end()
+                yield Secret(match.start(), match.start() + len(kept), match.end())
