@@ -17,6 +17,7 @@ from pyghostty.core import init_sized, read_buf, union_fn
 from procy.parse.width import display_width
 
 SCROLLBACK_LINES = 20_000
+LONGEST_LINE = 500  # rows
 SCROLLBACK_BYTES = 256 << 20  # the library's own default is far smaller and silent
 HOME = b"\x1b[H"
 ALTERNATE_ON = re.compile(rb"\x1b\[\?(?:1049|1047|47)h")
@@ -82,11 +83,6 @@ class Screen:
         """Rows that have scrolled off the top; 0 on the alternate screen."""
         return int(self._terminal.get("scrollback_rows", "size_t"))
 
-    @property
-    def at_prompt(self) -> bool:
-        """Whether OSC 133 marks say that the cursor is in a shell's prompt or input."""
-        return bool(self._terminal.get("cursor_at_prompt", "bool"))
-
     def mode(self, number: int) -> bool:
         """A DEC private mode, such as 2004 (bracketed paste) or 25 (cursor visible)."""
         return bool(self._terminal.mode(number))
@@ -114,6 +110,13 @@ class Screen:
     def wraps(self, row: int) -> bool:
         """Whether an absolute row goes on in the next one."""
         return bool(self._row(row, lib.GHOSTTY_ROW_DATA_WRAP, "bool"))
+
+    def line_start(self, row: int, least: int) -> int:
+        """The row, ``least`` or below it, where the line begins that has this row; a line is cut after ``LONGEST_LINE`` rows."""
+        first = row
+        while first > least and row - first < LONGEST_LINE and self.wraps(first - 1):
+            first -= 1
+        return first if row - first < LONGEST_LINE else row
 
     def escapes(self) -> bytes:
         """The escape sequences that paint the visible screen, cursor and modes on an empty terminal of this size."""

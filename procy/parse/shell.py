@@ -45,8 +45,7 @@ class Output:
         start, end = self.start(screen), screen.history_rows
         if screen.alternate or end - start < HARVEST_ROWS:
             return
-        while end > start and screen.wraps(end - 1):
-            end -= 1
+        end = screen.line_start(end, start)
         if end > start:
             self.add(screen.text(start, end))
             self.next = screen.anchor(end)

@@ -12,9 +12,13 @@ LEAST_MATCHES = 3  # lines that two screens must share for one to be the other, 
 
 
 class Stitcher:
-    """``take`` screens at rest; ``settled`` holds the lines that have left the screen since it was emptied last."""
+    """``take`` screens at rest; ``settled`` holds the lines that have left the screen since it was emptied last.
 
-    def __init__(self) -> None:
+    A line is a row as displayed, or, with ``unwrap``, all the rows over which the terminal has wrapped it.
+    """
+
+    def __init__(self, unwrap: bool = False) -> None:
+        self.unwrap = unwrap
         self.settled: list[str] = []
         self.window: list[str] = []
         self.alternate = False
@@ -23,7 +27,7 @@ class Stitcher:
 
     def take(self, screen: Screen) -> bool:
         """Look at the screen now; False when it is another one altogether (cleared, or of another program)."""
-        lines = screen.lines()
+        lines = self.visible(screen)
         same = screen.alternate == self.alternate and goes_on(self.window, lines)
         if not screen.alternate:
             self.settled += self.scrolled(screen)
@@ -36,11 +40,19 @@ class Stitcher:
     def scrolled(self, screen: Screen) -> list[str]:
         """Rows of the main screen that went into the scrollback since the last look."""
         start = self.next.row if self.next and self.of is screen else screen.history_rows
-        end = screen.history_rows
-        start = 0 if start is None else min(start, end)
-        lines = screen.rows(start, end)
+        start = 0 if start is None else min(start, screen.history_rows)
+        end = screen.line_start(screen.history_rows, start) if self.unwrap else screen.history_rows
+        lines = self.lines(screen, start, end)
         self.next, self.of = screen.anchor(end), screen
         return lines
+
+    def visible(self, screen: Screen) -> list[str]:
+        """What is on the screen, with the rows above it of a line that is still there in part."""
+        top = screen.history_rows
+        return self.lines(screen, screen.line_start(top, 0) if self.unwrap else top, top + screen.size[1])
+
+    def lines(self, screen: Screen, start: int, end: int) -> list[str]:
+        return screen.text(start, end).split("\n") if self.unwrap else screen.rows(start, end)
 
 
 def goes_on(before: list[str], after: list[str]) -> bool:
