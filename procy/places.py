@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from procy.errors import ConfigError
 
+NAME = "procy.db"
+
 
 class Places(NamedTuple):
     """Absolute paths of one data directory."""
@@ -16,23 +18,38 @@ class Places(NamedTuple):
 
     @property
     def sidecar_lock(self) -> str:
-        return os.path.join(self.home, "sidecar.lock")
+        return os.path.join(self.beside_spool, "sidecar.lock")
 
     @property
     def sidecar_log(self) -> str:
-        return os.path.join(self.home, "sidecar.log")
+        return os.path.join(self.beside_spool, "sidecar.log")
+
+    @property
+    def beside_spool(self) -> str:
+        """The data directory; for a database of another name its spool, so that two may lie side by side."""
+        return self.home if os.path.basename(self.db) == NAME else self.spool
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a process find these places."""
+        return {"PROCY_HOME": self.home, "PROCY_CONFIG": self.config, "PROCY_DB": self.db}
 
 
 def find_places(db: str | None = None) -> Places:
-    """The places for this environment; ``db`` (from ``--db``) moves the database only.
+    """The places for this environment; ``db`` (from ``--db``): those of that database, which are beside it.
 
-    ``$PROCY_HOME`` and ``$PROCY_CONFIG`` come first, the platform's own directories second.
+    ``$PROCY_HOME``, ``$PROCY_DB`` and ``$PROCY_CONFIG`` come first, the platform's own directories second.
     """
-    home = os.environ.get("PROCY_HOME") or _platform("data")
-    config = os.environ.get("PROCY_CONFIG") or os.path.join(_platform("config"), "config.toml")
-    home = os.path.abspath(os.path.expanduser(home))
-    database = os.path.abspath(os.path.expanduser(db)) if db else os.path.join(home, "procy.db")
-    return Places(home, database, os.path.join(home, "spool"), os.path.abspath(os.path.expanduser(config)))
+    database = _whole(db or os.environ.get("PROCY_DB") or "")
+    home = os.path.dirname(database) if database else _whole(os.environ.get("PROCY_HOME") or _platform("data"))
+    config = _whole(os.environ.get("PROCY_CONFIG") or os.path.join(_platform("config"), "config.toml"))
+    name = os.path.basename(database) or NAME
+    spool = "spool" if name == NAME else f"{name}.spool"
+    return Places(home, os.path.join(home, name), os.path.join(home, spool), config)
+
+
+def _whole(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path)) if path else ""
 
 
 def make_home(places: Places) -> None:

@@ -157,13 +157,20 @@ class Process:
     environment: Mapping[str, str]
 
 
+PRIVATE_FILE = "{private file}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start an agent so that procy can follow it: argv and environment changes (None removes a variable)."""
+    """How to start an agent so that procy can follow it: argv and environment changes (None removes a variable).
+
+    ``private`` is the content of a file that only its owner may read; its path stands for ``PRIVATE_FILE`` in argv.
+    """
 
     argv: tuple[str, ...]
     environment: tuple[tuple[str, str | None], ...] = ()
     agent_session_id: str = ""
+    private: str = ""
 
 
 class TranscriptReader(Protocol):

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from procy.agents.commands import has_option, is_program, take_option
+from procy.agents.commands import has_option, is_program, program_place, take_option
 from procy.errors import AgentError
 from procy.hookspecs import hookimpl
-from procy.types import Evidence, Launch, Process, Profile, State, TranscriptFile
+from procy.types import PRIVATE_FILE, Evidence, Launch, Process, Profile, State, TranscriptFile
 
+PROGRAM = (("claude",), ("@anthropic-ai/claude-code",))  # names, npm package
 HOOKS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Notification", "Stop", "StopFailure", "SessionEnd")
 OWN_SESSION = ("--session-id", "--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
 COMMANDS = ("mcp", "config", "doctor", "update", "install", "migrate-installer", "setup-token", "plugin", "auth", "agents")
@@ -27,25 +28,31 @@ class ClaudeCode:
     transcript = "claude_code"
 
     def owns(self, argv: Sequence[str]) -> bool:
-        return is_program(argv, ("claude",), ("@anthropic-ai/claude-code",))
+        return is_program(argv, *PROGRAM)
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         """With a session id chosen beforehand and our hooks beside the user's; the user's files stay as they are."""
         environment = (("CLAUDECODE", None), ("CLAUDE_CODE_ENTRYPOINT", None))
-        if len(argv) > 1 and argv[1] in COMMANDS:
+        front, words = split_program(argv)
+        if words and words[0] in COMMANDS:
             return Launch(argv=tuple(argv), environment=environment)
-        rest, given = take_option(argv, "--settings")
-        settings = with_hooks(read_settings(given[-1]) if given else {}, hook)
-        words = [*rest[:1], "--settings", json.dumps(settings), *rest[1:]]
-        session = "" if has_option(argv, *OWN_SESSION) else str(uuid.uuid4())
-        if session:
-            words[1:1] = ["--session-id", session]
-        return Launch(argv=tuple(words), environment=environment, agent_session_id=session)
+        rest, given = take_option(words, "--settings")
+        settings = json.dumps(with_hooks(read_settings(given[-1]) if given else {}, hook))
+        is_private = bool(given) and not given[-1].lstrip().startswith("{")  # a command line is seen by everybody
+        session = "" if has_option(words, *OWN_SESSION) else str(uuid.uuid4())
+        ours = ["--session-id", session] if session else []
+        return Launch(
+            argv=(*front, *ours, "--settings", PRIVATE_FILE if is_private else settings, *rest),
+            environment=environment,
+            agent_session_id=session,
+            private=settings if is_private else "",
+        )
 
     def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
-        rest, _ = take_option(argv, "--session-id")
+        front, words = split_program(argv)
+        rest, _ = take_option(words, "--session-id")
         rest, _ = take_option(rest, "--resume")
-        return (*rest[:1], "--resume", agent_session_id, *(word for word in rest[1:] if word not in ("--continue", "-c")))
+        return (*front, "--resume", agent_session_id, *(word for word in rest if word not in ("--continue", "-c")))
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         found = registry(process)
@@ -100,6 +107,12 @@ def read_settings(given: str) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise AgentError(f"claude's --settings {given!r} is no JSON object", "Give it one")
     return settings
+
+
+def split_program(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """The words that start the program, and its own."""
+    behind = (program_place(argv, *PROGRAM) or 0) + 1
+    return argv[:behind], argv[behind:]
 
 
 def with_hooks(settings: dict[str, Any], hook: Sequence[str]) -> dict[str, Any]:

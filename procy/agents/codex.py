@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from procy.agents.codex_server import open_rollouts, read_head, rollout, shared_threads
-from procy.agents.commands import is_program
+from procy.agents.commands import is_program, program_place
 from procy.hookspecs import hookimpl
 from procy.types import Evidence, Launch, Process, Profile, TranscriptFile
 
@@ -18,6 +18,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+PROGRAM = (("codex",), ("@openai/codex",))  # names, npm package
 NOT_INTERACTIVE = (
     "exec", "e", "review", "login", "logout", "mcp", "mcp-server", "app-server", "completion", "sandbox", "debug",
     "apply", "a", "cloud", "features", "plugin", "update", "doctor", "help",
@@ -32,21 +33,23 @@ class Codex:
     transcript = "codex"
 
     def owns(self, argv: Sequence[str]) -> bool:
-        return is_program(argv, ("codex",), ("@openai/codex",)) and "app-server" not in argv
+        return is_program(argv, *PROGRAM) and "app-server" not in argv
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         """With a notify program of ours that runs the user's own after it. A ``-c`` also keeps it off the shared server."""
         words, theirs = take_notify(argv)
-        if words[1:2] and words[1] in NOT_INTERACTIVE:
+        behind = (program_place(words, *PROGRAM) or 0) + 1
+        if words[behind : behind + 1] and words[behind] in NOT_INTERACTIVE:
             return Launch(argv=tuple(argv))
-        words[1:1] = ["-c", f"notify={json.dumps([*hook, *theirs], ensure_ascii=False)}"]
+        words[behind:behind] = ["-c", f"notify={json.dumps([*hook, *theirs], ensure_ascii=False)}"]
         return Launch(argv=tuple(words))
 
     def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
-        words = [word for word in argv[1:] if word != "--last"]
+        behind = (program_place(argv, *PROGRAM) or 0) + 1
+        words = [word for word in argv[behind:] if word != "--last"]
         if words[:1] and words[0] in ("resume", "fork"):
             words = [word for word in words[1:] if not re.fullmatch(r"[0-9a-f-]{36}", word)]
-        return (*argv[:1], "resume", agent_session_id, *words)
+        return (*argv[:behind], "resume", agent_session_id, *words)
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         own = sorted(open_rollouts(process.pid))

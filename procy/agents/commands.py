@@ -10,25 +10,31 @@ CODE = re.compile(r"-[a-z]*c|-e|-p|-pe|--eval|--print")
 
 def is_program(argv: Sequence[str], names: Sequence[str], packages: Sequence[str] = ()) -> bool:
     """Whether the process is one of the programs, started directly or by an interpreter from one of the packages."""
+    return program_place(argv, names, packages) is not None
+
+
+def program_place(argv: Sequence[str], names: Sequence[str], packages: Sequence[str] = ()) -> int | None:
+    """Which word of a command line is the program: the first, or the script that an interpreter runs. None when none is."""
     if not argv:
-        return False
+        return None
     first = program_name(argv[0])
     if first in names:
-        return True
-    if first.rstrip("0123456789.") not in INTERPRETERS:
-        return False
-    script = script_of(argv)
-    return program_name(script) in names or any(package in script for package in packages)
+        return 0
+    place = script_place(argv) if first.rstrip("0123456789.") in INTERPRETERS else None
+    if place is None:
+        return None
+    script = argv[place]
+    return place if program_name(script) in names or any(package in script for package in packages) else None
 
 
-def script_of(argv: Sequence[str]) -> str:
-    """What an interpreter runs; "" where it was given code (``sh -c``, ``node -e``), whatever programs that names."""
-    for word in argv[1:]:
-        if not word.startswith("-"):
-            return word
+def script_place(argv: Sequence[str]) -> int | None:
+    """The word that an interpreter runs; None where it was given code (``sh -c``, ``node -e``), whatever that starts."""
+    for place, word in enumerate(argv[1:], 1):
         if CODE.fullmatch(word):
-            return ""
-    return ""
+            return None
+        if not word.startswith("-") and "=" not in word:  # env takes assignments
+            return place
+    return None
 
 
 def program_name(path: str) -> str:
@@ -39,9 +45,9 @@ def program_name(path: str) -> str:
     return name
 
 
-def has_option(argv: Sequence[str], *options: str) -> bool:
+def has_option(words: Sequence[str], *options: str) -> bool:
     """Whether one of the options is given, as ``--option`` or ``--option=value``."""
-    return any(word.partition("=")[0] in options for word in argv[1:])
+    return any(word.partition("=")[0] in options for word in words)
 
 
 def take_option(argv: Sequence[str], option: str) -> tuple[tuple[str, ...], list[str]]:
@@ -57,8 +63,3 @@ def take_option(argv: Sequence[str], option: str) -> tuple[tuple[str, ...], list
         else:
             rest.append(word)
     return tuple(rest), values
-
-
-def first_word(argv: Sequence[str]) -> str:
-    """The first argument that is no option; "" when there is none. Options that take a value are not known here."""
-    return next((word for word in argv[1:] if not word.startswith("-")), "")

@@ -66,14 +66,15 @@ def detach(spool: Spool, meta: Meta, patience_s: float = 2.0) -> None:
         end = state.end if state else 0
         calm = calm + 1 if end == seen and spool.tap_is_running() else 0
         seen = end
-    tmux.detach(meta.pane_id)
+    if any(str(spool.path) in tool for tool in pipe_tools(meta.server_pid, set())):  # else the pipe is another tool's by now
+        tmux.detach(meta.pane_id)
 
 
 def check_free(pane: Pane, panes: list[Pane]) -> None:
     """Raise PaneTaken, with the tool's name, when somebody else's pipe is on the pane."""
     if pane.piped:
         tools = pipe_tools(pane.server_pid, {one.pid for one in panes})
-        others = [tool for tool in tools if "procy/capture/tap" not in tool]
+        others = [tool[:120] for tool in tools if "procy/capture/tap" not in tool]
         raise PaneTaken(
             f"pane {pane.pane_id} is piped by another tool already ({'; '.join(others) or 'unknown'})",
             "Stop it there, or take the pane over with --steal",
@@ -84,7 +85,7 @@ def tap_command(places: Places, spool: Spool) -> list[str]:
     capture = resources.files("procy.capture")
     return [
         "/bin/sh", str(capture / "tap.sh"), sys.executable, str(capture / "tap.py"), str(spool.path),
-        places.sidecar_lock, places.home, places.config,
+        places.sidecar_lock, places.home, places.config, places.db,
     ]  # fmt: skip
 
 

@@ -55,6 +55,20 @@ def descendants(pid: int) -> Iterator[Process]:
             yield process
 
 
+def foreground(group: int) -> Iterator[Process]:
+    """The processes of a terminal's foreground group, its leader first, and those below it that have left the terminal.
+
+    Other jobs of the same shell, stopped or in the background, are not among them.
+    """
+    for process in descendants(group):
+        try:
+            is_other_job = os.getpgid(process.pid) != group and os.getsid(process.pid) == os.getsid(group)
+        except OSError:
+            continue
+        if process.pid == group or not is_other_job:
+            yield process
+
+
 def foreground_group(pane_pid: int) -> int | None:
     """The process group that has the pane's terminal, or None when nobody can tell.
 
@@ -74,7 +88,7 @@ def foreground_group(pane_pid: int) -> int | None:
 
 
 def pipe_tools(server_pid: int, pane_pids: set[int]) -> list[str]:
-    """Names of the programs that tmux runs as pipes: the server's children that are no pane's first process."""
+    """Command lines of the programs that tmux runs as pipes: the server's children that are no pane's first process."""
     names = []
     try:
         children = psutil.Process(server_pid).children()
@@ -84,5 +98,5 @@ def pipe_tools(server_pid: int, pane_pids: set[int]) -> list[str]:
         if child.pid in pane_pids:
             continue
         if process := describe(child.pid):
-            names.append(" ".join(process.argv)[:120])
+            names.append(" ".join(process.argv))
     return names

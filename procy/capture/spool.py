@@ -5,7 +5,6 @@ Beside the tap's own files (see ``tap.py``) a folder holds ``meta.json`` (what i
 ``hooks/`` (one file per hook event of the agent). Everything here is safe to read while it is being written.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from procy.capture import tap
+from procy.capture.locks import is_locked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +136,13 @@ class Spool:
         fields["repository"] = tuple((name, value) for name, value in fields["repository"])
         return Meta(**fields)
 
+    def write_private(self, content: str) -> Path:
+        """A file for the agent that outlives this folder: it may be read again for as long as the agent runs."""
+        folder = self.path.parent / "private"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(folder / f"{self.session_id}.json", content.encode("utf-8", "surrogateescape"))
+        return folder / f"{self.session_id}.json"
+
     # -- the tap's bytes --------------------------------------------------------------------------------------------
 
     def state(self) -> TapState | None:
@@ -216,14 +223,7 @@ class Spool:
 
     def tap_is_running(self) -> bool:
         """Whether a tap holds its lock on this folder."""
-        try:
-            with (self.path / "tap.lock").open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-        return False
+        return is_locked(str(self.path / "tap.lock"))
 
 
 def spools(root: str | Path) -> list[Spool]:

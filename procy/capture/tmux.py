@@ -15,10 +15,8 @@ from procy.errors import TmuxError
 from procy.types import Picture
 
 FIELDS = (
-    "pane_id", "pane_pid", "pane_tty", "pane_dead", "pane_pipe", "pane_width", "pane_height", "pane_in_mode",
-    "alternate_on", "cursor_x", "cursor_y", "cursor_flag", "pid", "session_name", "window_index", "pane_index",
-    "pane_current_path", "pane_current_command", "pane_title",
-)  # fmt: skip
+    "pane_id", "pane_pid", "pane_tty", "pane_dead", "pane_pipe", "pane_width", "pane_height", "pid", "session_name",
+)  # nothing that may hold a tab or a newline  # fmt: skip
 FORMAT = "\t".join(f"#{{{name}}}" for name in FIELDS)
 
 
@@ -33,40 +31,17 @@ class Pane:
     piped: bool
     columns: int
     rows: int
-    in_mode: bool
-    alternate: bool
-    cursor_x: int
-    cursor_y: int
-    cursor_visible: bool
     server_pid: int
     session: str
-    window: str
-    index: str
-    cwd: str
-    command: str
-    title: str
-
-    @property
-    def address(self) -> str:
-        return f"{self.session}:{self.window}.{self.index}"
 
 
 def parse_pane(line: str) -> Pane | None:
-    fields = line.split("\t", len(FIELDS) - 1)
-    if len(fields) < len(FIELDS):
+    fields = line.split("\t")
+    if len(fields) != len(FIELDS):
         return None
-    text = dict(zip(FIELDS, fields, strict=True))
-
-    def number(name: str) -> int:
-        return int(text[name] or 0)
-
-    return Pane(
-        text["pane_id"], number("pane_pid"), text["pane_tty"], text["pane_dead"] == "1", text["pane_pipe"] == "1",
-        number("pane_width"), number("pane_height"), text["pane_in_mode"] not in ("", "0"), text["alternate_on"] == "1",
-        number("cursor_x"), number("cursor_y"), text["cursor_flag"] != "0", number("pid"), text["session_name"],
-        text["window_index"], text["pane_index"], text["pane_current_path"], text["pane_current_command"],
-        text["pane_title"],
-    )  # fmt: skip
+    pane_id, pid, tty, dead, piped, columns, rows, server_pid, session = fields
+    sizes = (int(columns or 0), int(rows or 0))
+    return Pane(pane_id, int(pid or 0), tty, dead == "1", piped == "1", *sizes, int(server_pid or 0), session)
 
 
 MODES = {  # tmux's flag: what switches it on in a terminal
@@ -122,6 +97,10 @@ class Tmux:
         if pane is None or not pane.pane_id:
             raise TmuxError(f"no pane {target or 'is active'}", "List them with: tmux list-panes -a")
         return pane
+
+    def cwd(self, pane_id: str) -> str:
+        """The directory that the pane's program is in, whatever characters it has."""
+        return "\n".join(self.run("display-message", "-p", "-t", pane_id, "#{pane_current_path}"))
 
     def attach(self, pane_id: str, command: list[str]) -> Picture:
         """Pipe the pane's output to ``command`` and take the picture of the moment before, with nothing in between.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timezone
@@ -11,20 +11,21 @@ from typing import Any, TypeVar
 
 import click
 
+from procy.capture.spool import spools
 from procy.errors import ProcyError
 from procy.places import Places, find_places
 from procy.store.db import open_reader
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-db_option = click.option("--db", type=click.Path(dir_okay=False), help="Database file (default: the one in PROCY_HOME).")
+db_option = click.option("--db", type=click.Path(dir_okay=False), help="Database file (default: procy.db in PROCY_HOME).")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def reader(db: str | None) -> sqlite3.Connection:
     """The database, read-only; what waits in the spool without a sidecar is on its way from now on."""
     places = find_places(db)
-    if db is None and os.path.isdir(places.spool) and any(os.scandir(places.spool)):
+    if spools(places.spool):
         from procy.recording.start import start_sidecar
 
         start_sidecar(places)
@@ -103,9 +104,14 @@ def local_time(iso_time: str) -> str:
     return parse_time(iso_time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
+def printable(text: str) -> str:
+    """Without what would act on the reader's terminal: control characters other than line feeds and tabs."""
+    return CONTROL.sub("", text)
+
+
 def one_line(text: str, width: int) -> str:
     """The first line of a text, cut with an ellipsis."""
-    line = text.strip().split("\n", 1)[0]
+    line = printable(text.strip().split("\n", 1)[0])
     more = len(line) > width or "\n" in text.strip()
     return line[: width - 1] + "…" if more else line
 
@@ -120,6 +126,7 @@ def tokens(count: int | None) -> str:
     return str(count)
 
 
+CONTROL = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.DOTALL)
 STATE_COLOURS = {"busy": "blue", "waiting": "yellow", "idle": "green", "error": "red"}
 
 

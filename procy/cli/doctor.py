@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import resources
 from typing import Literal
 
 import click
@@ -23,6 +24,7 @@ Level = Literal["ok", "note", "problem"]
 MARKS = {"ok": click.style("✓", fg="green"), "note": click.style("–", fg="yellow"), "problem": click.style("✗", fg="red")}
 LEAST_TMUX = (3, 2)
 LEAST_FREE = 200 << 20
+MANY_HOOKS = 1000
 AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm install -g @openai/codex"}
 
 
@@ -41,7 +43,7 @@ class Finding:
 def doctor_command(as_json: bool, db: str | None) -> int:
     """Check the installation, and say the fix for each finding.
 
-    Looks at tmux, the database, the disk, the recordings and the agents. Ends with 1 when there is a problem.
+    Looks at tmux, the database, the disk, the recordings, the agents and their hooks. Ends with 1 when there is a problem.
     """
     places = places_of(db)
     findings = [finding for check in CHECKS for finding in check(places)]
@@ -137,8 +139,9 @@ def check_recordings(places: Places) -> Iterator[Finding]:
             yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
         if (spool.path / "fallback.raw").exists():
             yield Finding("problem", f"the tap of {meta.pane_id} could not start", f"See {spool.path / 'tap.log'}")
-    lock = take_lock(places.sidecar_lock) if os.path.isdir(places.home) else None
-    if lock is None and os.path.isdir(places.home):
+    there = os.path.isdir(places.beside_spool)
+    lock = take_lock(places.sidecar_lock) if there else None
+    if lock is None and there:
         yield Finding("ok", f"recording {len(live)} pane{'' if len(live) == 1 else 's'}; the sidecar runs")
     elif live:
         remedy = f"Start it with procy record in one of them, and see {places.sidecar_log}"
@@ -153,6 +156,21 @@ def check_agents(places: Places) -> Iterator[Finding]:
     for name, install in AGENTS.items():
         path = shutil.which(name)
         yield Finding("ok", f"{name}: {path}") if path else Finding("note", f"{name} is not installed", install)
+
+
+def check_hooks(places: Places) -> Iterator[Finding]:
+    """Agents that run hooks of ours must find the script: a missing one shows as an error in the agent."""
+    script = resources.files("procy.capture") / "hook.sh"
+    done = subprocess.run(["/bin/sh", "-n", str(script)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        yield Finding("problem", f"the hook script does not run: {done.stderr.strip()}", "Install procy again")
+    for spool in spools(places.spool):
+        left = len(list(spool.hooks.glob("*.json")))
+        if left > MANY_HOOKS:
+            remedy = f"The sidecar does not read them; see {places.sidecar_log}"
+            yield Finding("problem", f"{left} hook events wait in {spool.hooks}", remedy)
+    if not done.returncode:
+        yield Finding("ok", f"hooks: {script}")
 
 
 def check_libraries(places: Places) -> Iterator[Finding]:
@@ -181,5 +199,6 @@ def check_assets(places: Places) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (
-    check_tmux, check_settings, check_home, check_database, check_recordings, check_agents, check_libraries, check_assets,
+    check_tmux, check_settings, check_home, check_database, check_recordings, check_agents, check_hooks, check_libraries,
+    check_assets,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from procy.cli.common import db_option, places_of, reader, session_argument
+from procy.cli.common import db_option, places_of, printable, reader, session_argument
 from procy.errors import ProcyError
 from procy.parse.redact import mask
 from procy.recording.cast import cast
@@ -43,7 +43,7 @@ def cast_command(session: str, idle: float | None, out: str | None, unredacted: 
         marks = marks_of(connection, log)
         header: dict[str, Any] = {"timestamp": from_iso(row["started_at"]) // 1_000_000_000, "title": row["name"] or row["agent"]}
         if row["command"]:
-            header["command"] = row["command"]
+            header["command"] = row["command"] if unredacted else mask(row["command"])
         first = next((event.picture for event in log.events() if event.picture), log.picture_at(0))
         reads = progress(log.reads(), log.end(), "exporting")
         for line in cast(reads, marks, first, header, idle, redact=not unredacted):
@@ -75,7 +75,7 @@ def markdown_command(session: str, out: str | None, unredacted: bool, db: str | 
         turns = read.list_turns(connection, row["id"], limit=1 << 30)
         keys = [turn["id"] for turn in turns]
         for text in markdown(row, turns, read.tool_calls(connection, keys), read.turn_files(connection, keys)):
-            file.write(text if unredacted else mask(text))
+            file.write(printable(text if unredacted else mask(text)))
 
 
 @contextmanager
@@ -87,7 +87,8 @@ def writing(path: str | None, mode: str) -> Iterator[IO[Any]]:
     beside = f"{path}.{os.getpid()}.part"
     binary = "b" in mode
     try:
-        with open(beside, mode, encoding=None if binary else "utf-8", newline=None if binary else "") as file:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, mode, encoding=None if binary else "utf-8", newline=None if binary else "") as file:
             yield file
         os.replace(beside, path)
     except OSError as error:

@@ -4,8 +4,9 @@ import sqlite3
 import sys
 from datetime import datetime, timezone
 
+from procy.capture.locks import is_locked
 from procy.errors import ProcyError
-from procy.places import find_places
+from procy.places import Places, find_places
 
 RECORDED = """
 SELECT sessions.id, agent, pane_id, status, state, state_reason, state_at, cwd, name,
@@ -21,8 +22,11 @@ FROM turns WHERE started_at >= ?
 
 def print_status(form: str, db: str | None = None) -> int:
     """``--json`` for programs, ``--line`` for a status line, else for people. Returns the exit status."""
+    places = find_places(db)
     try:
-        sessions, today = read_status(find_places(db).db)
+        sessions, today = read_status(places.db)
+        if sessions and not is_locked(places.sidecar_lock):
+            begin_again(places)
     except ProcyError as error:
         print(f"procy: {error}", file=sys.stderr)
         return 1
@@ -35,6 +39,14 @@ def print_status(form: str, db: str | None = None) -> int:
     else:
         print_for_people(sessions, today)
     return 0
+
+
+def begin_again(places: Places) -> None:
+    """What is said to be recorded has no sidecar: after a crash or a reboot. It finds out what is still there."""
+    from procy.recording.start import start_sidecar
+
+    start_sidecar(places)
+    print("procy: the sidecar did not run and is started; look again in a moment", file=sys.stderr)
 
 
 def read_status(path: str) -> tuple[list[dict[str, object]], dict[str, object]]:
@@ -67,9 +79,15 @@ def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]
         print("Nothing is recorded now. Start with: procy record")
     for one in sessions:
         state = "paused" if one["status"] == "paused" else str(one["state"] or "starting")
-        reason = f" ({one['state_reason']})" if one["state_reason"] else ""
-        name = f" {one['name']}" if one["name"] else ""
+        reason = f" ({printable(one['state_reason'])})" if one["state_reason"] else ""
+        name = f" {printable(one['name'])}" if one["name"] else ""
         handle = str(one["id"])[-6:]
-        print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {one['cwd']}{name}")
+        where = printable(one["cwd"])
+        print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {where}{name}")
     cost = f", ${today['cost_usd']:.2f}" if today["cost_usd"] is not None else ""
     print(f"Today: {today['turns']} turns, {today['input_tokens']:,} tokens in, {today['output_tokens']:,} out{cost}")
+
+
+def printable(value: object) -> str:
+    """One line without characters that act on a terminal."""
+    return "".join(character for character in str(value or "") if character.isprintable())

@@ -9,7 +9,7 @@ from procy.cli.common import db_option, places_of, session_argument
 from procy.recording.rebuild import rebuild
 from procy.settings import load_settings
 from procy.store import read
-from procy.store.db import open_reader, open_writer
+from procy.store.db import explained, open_reader, open_writer
 
 
 @click.command("rebuild", context_settings={"ignore_unknown_options": True})
@@ -32,7 +32,7 @@ def rebuild_command(session: str | None, everything: bool, db: str | None) -> No
     settings = load_settings(places)
     connection = open_writer(places.db)
     turns = 0
-    with bar("rebuilding", len(ended)) as advance:
+    with explained(places.db), bar("rebuilding", len(ended)) as advance:
         for row in ended:
             turns += rebuild(connection, row["id"], settings)
             advance(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import replace
 
 import click
 
@@ -55,6 +56,9 @@ def record_command(  # noqa: PLR0913
     if command[:1] == ("off",):
         stop_recordings(places, command[1:])
         return
+    if target and (command or resume is not None):
+        raise click.UsageError("-t names a pane in which something runs already; a COMMAND starts in this pane, without -t")
+    load_settings(places)  # says now what the sidecar could only log
     wish = Wish(places=places, name=name, steal=steal)
     if resume is not None:
         wish, command, cwd = resumed(wish, db, resume, command, cwd)
@@ -68,13 +72,15 @@ def record_running(wish: Wish, target: str) -> None:
     tmux = start.here()
     pane = tmux.pane(target or os.environ.get("TMUX_PANE", ""))
     spool = start.spool_of(wish.places, pane)
+    if spool and wish.session_id:
+        raise HandleError(f"pane {pane.pane_id} is recorded already, as {short(spool.session_id)}", "Stop that first: procy stop")
     if spool and spool.meta().wanted == "recording":
         say(f"pane {pane.pane_id} is recorded already, as {short(spool.session_id)}")
         return
     if spool:
         start.pause(wish.places, spool)
     else:
-        spool = start.record_pane(wish, tmux, pane)
+        spool = start.record_pane(wish, tmux, tmux.pane(pane.pane_id))
     say(f"recording pane {pane.pane_id} as {short(spool.session_id)}; stop with: procy record off")
 
 
@@ -82,14 +88,18 @@ def record_agent(wish: Wish, command: tuple[str, ...], cwd: str, attach: bool = 
     """Start an agent and record it: in this pane, or in a tmux session of its own when there is none."""
     os.chdir(cwd)
     spool = start.new_spool(wish)
-    wish = Wish(**{**{name: getattr(wish, name) for name in Wish.__slots__}, "session_id": spool.session_id})
     if current_socket():
         tmux = start.here()
         pane = tmux.pane(os.environ.get("TMUX_PANE", ""))
         running = start.spool_of(wish.places, pane)
+        if running and wish.session_id:
+            what = f"pane {pane.pane_id} is recorded already, as {short(running.session_id)}"
+            raise HandleError(what, "Stop that first: procy stop")
         _, launch = start.prepare(command, running or spool)
         if running is None:
-            start.record_pane(wish, tmux, pane, command, launch)
+            start.record_pane(replace(wish, session_id=spool.session_id), tmux, tmux.pane(pane.pane_id), command, launch)
+        elif running.meta().wanted == "paused":
+            start.pause(wish.places, running)
         start.become(launch.argv, launch)
     else:
         _, launch = start.prepare(command, spool)
@@ -118,10 +128,9 @@ def resumed(
     elif profile.transcript:
         what = f"session {short(session['id'])} has no conversation to resume"
         raise AgentError(what, "Start a new one: procy record -- COMMAND")
-    wish = Wish(
-        places=wish.places,
+    wish = replace(
+        wish,
         name=wish.name or session["name"] or "",
-        steal=wish.steal,
         session_id=session["id"],
         parent_id=session["parent_id"] or "",
         terminal_bytes=session["terminal_bytes"],
@@ -141,9 +150,9 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
             start.stop(spool)
         say(f"stopped {len(stopped)} recording{'' if len(stopped) == 1 else 's'}")
         return
-    spool, pane = start.find_spool(places, arguments[0] if arguments else "")
+    spool = start.find_spool(places, arguments[0] if arguments else "")
     start.stop(spool)
-    say(f"stopped recording pane {pane.pane_id} ({short(spool.session_id)})")
+    say(f"stopped recording pane {spool.meta().pane_id} ({short(spool.session_id)})")
 
 
 @click.command("stop", context_settings={"ignore_unknown_options": True})
@@ -153,7 +162,7 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
 def stop_command(target: str, everything: bool, db: str | None) -> None:
     """Stop recording this pane, TARGET, or everything.
 
-    The same as: procy record off
+    TARGET is a pane as tmux names it, last, or a session's name or id. The same as: procy record off
     """
     stop_recordings(places_of(db), ("--all",) if everything else (target,) if target else ())
 
@@ -167,9 +176,9 @@ def pause_command(target: str, db: str | None) -> None:
     While it is paused nothing is kept: neither what the terminal shows nor what the agent writes down.
     """
     places = places_of(db)
-    spool, pane = start.find_spool(places, target)
+    spool = start.find_spool(places, target)
     paused = start.pause(places, spool)
-    say(f"{'paused' if paused else 'recording again:'} pane {pane.pane_id} ({short(spool.session_id)})")
+    say(f"{'paused' if paused else 'recording again:'} pane {spool.meta().pane_id} ({short(spool.session_id)})")
 
 
 def start_configured(agent: str | None, cwd: str | None, ui: bool, ui_port: int | None) -> None:
@@ -179,6 +188,7 @@ def start_configured(agent: str | None, cwd: str | None, ui: bool, ui_port: int 
     command = tuple(shlex.split(agent or settings.agent))
     if not command:
         raise AgentError("no agent is configured", f'Set agent = "claude" in {places.config}, or give --agent COMMAND')
+    start.check_command(command)
     if ui:
         from procy.ui.launch import start_in_background
 

@@ -6,7 +6,7 @@ import re
 
 import click
 
-from procy.cli.common import as_dicts, complete_session, db_option, json_option, local_time, print_json, reader
+from procy.cli.common import as_dicts, complete_session, db_option, json_option, local_time, print_json, printable, reader
 from procy.store import read
 
 
@@ -34,6 +34,8 @@ def search_command(
     if as_json:
         print_json([{**row, "snippet": plain(row["snippet"])} for row in as_dicts(rows)])
         return
+    if not rows:
+        click.echo("nothing found" + ("" if terminal else "; what stood on the terminal is searched with -t"), err=True)
     for row in rows:
         place = f"offset {row['offset']}" if terminal else local_time(row["started_at"])[5:16]
         handle = read.short(row["session_id"]) if terminal else f"{read.short(row['session_id'])}:{row['seq']}"
@@ -42,7 +44,9 @@ def search_command(
 
 
 def highlight(snippet: str) -> str:
-    return re.sub("\x01(.*?)\x02", lambda match: click.style(match[1], fg="yellow", bold=True), snippet)
+    marked = re.split("\x01(.*?)\x02", snippet)  # every second part is a hit
+    parts = [printable(part) for part in marked]
+    return "".join(click.style(part, fg="yellow", bold=True) if place % 2 else part for place, part in enumerate(parts))
 
 
 def plain(snippet: str) -> str:

@@ -15,11 +15,13 @@ from procy.cli.common import (
     local_time,
     one_line,
     print_json,
+    printable,
     reader,
     session_argument,
     state_text,
     tokens,
 )
+from procy.errors import HandleError
 from procy.store import read
 
 ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
@@ -37,12 +39,7 @@ def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | N
     A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1.
     """
     with reader(db) as connection:
-        if ":" in handle:
-            session, turns = None, [read.find_turn(connection, handle)]
-            full = True
-        else:
-            session = read.find_session(connection, handle)
-            turns = read.list_turns(connection, session["id"], before=1 << 62, limit=limit)
+        session, turns = find(connection, handle, limit)
         calls = read.tool_calls(connection, [turn["id"] for turn in turns])
         files = read.turn_files(connection, [turn["id"] for turn in turns])
     if as_json:
@@ -54,7 +51,21 @@ def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | N
     if session:
         print_session(session, len(turns))
     for turn in turns:
-        print_turn(turn, calls[turn["id"]], files[turn["id"]], full)
+        print_turn(turn, calls[turn["id"]], files[turn["id"]], full or session is None)
+
+
+def find(connection: sqlite3.Connection, handle: str, limit: int) -> tuple[sqlite3.Row | None, list[sqlite3.Row]]:
+    """A session and its newest turns, or one turn, which an id may name as well."""
+    if ":" in handle:
+        return None, [read.find_turn(connection, handle)]
+    try:
+        session = read.find_session(connection, handle)
+    except HandleError as error:
+        try:
+            return None, [read.find_turn(connection, handle)]
+        except HandleError:
+            raise error from None
+    return session, read.list_turns(connection, session["id"], before=1 << 62, limit=limit)
 
 
 def print_session(session: sqlite3.Row, shown: int) -> None:
@@ -72,23 +83,23 @@ def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], files: list[sqlite3.
     status = "" if turn["status"] == "done" else f" [{turn['status']}]"
     heading = click.style(f"\n#{turn['seq']} {local_time(turn['started_at'])}{status}", fg=colour, bold=True)
     click.echo(heading + click.style(f"  {turn['model'] or ''} {used}".rstrip(), dim=True))
-    click.echo(click.style(turn["prompt"] if full else shorten(turn["prompt"], 6), fg=colour))
+    click.echo(click.style(printable(turn["prompt"]) if full else shorten(turn["prompt"], 6), fg=colour))
     written = 0
     for call in calls:
         written = print_text(turn["response"], written, call["response_at"], full)
         print_call(call, full)
     print_text(turn["response"], written, len(turn["response"]), full)
     for file in files:
-        click.echo(click.style(f"  {file['change']}: {file['path']}", dim=True))
+        click.echo(click.style(f"  {file['change']}: {one_line(file['path'], 200)}", dim=True))
     if turn["error"]:
-        click.echo(click.style(f"  {turn['error']}", fg="red"))
+        click.echo(click.style(f"  {printable(turn['error'])}", fg="red"))
 
 
 def print_text(response: str, start: int, end: int, full: bool) -> int:
     """The part of an answer between two tool calls; returns ``end``."""
     part = response[start:end].strip("\n")
     if part:
-        click.echo(part if full else shorten(part, 12))
+        click.echo(printable(part) if full else shorten(part, 12))
     return end
 
 
@@ -98,7 +109,7 @@ def print_call(call: sqlite3.Row, full: bool) -> None:
     what = click.style(f"  ▸ {call['name']} {one_line(brief_input(call['input']), 100)}", fg="blue")
     click.echo(what + click.style(f"{took}{mark}", dim=True))
     if full and call["result"]:
-        click.echo(click.style("\n".join(f"    {line}" for line in call["result"].split("\n")), dim=True))
+        click.echo(click.style("\n".join(f"    {line}" for line in printable(call["result"]).split("\n")), dim=True))
 
 
 def brief_input(text: str | None) -> str:
@@ -115,5 +126,6 @@ def brief_input(text: str | None) -> str:
 
 
 def shorten(text: str, lines: int) -> str:
+    text = printable(text)
     parts = text.split("\n")
     return text if len(parts) <= lines else "\n".join([*parts[: lines - 1], f"… {len(parts) - lines + 1} more lines"])

@@ -24,32 +24,38 @@ from procy.types import Picture, Read, Turn
 def rebuild(connection: sqlite3.Connection, session_id: str, settings: Settings) -> int:
     """Replace the derived rows of one session in one transaction; returns how many turns it has.
 
-    A session without raw rows (pruned, or a sub-agent's whose lines are gone) is left alone.
+    What came from raw rows that are not there, or not all of them (pruned, dropped), is left alone.
     """
+    sources = [source for source, has in (("screen", has_terminal), ("transcript", has_lines)) if has(connection, session_id)]
     reader = read_terminal(connection, session_id)
-    turns = derive_turns(connection, session_id, reader)
-    if not turns and not has_raw(connection, session_id):
-        return int(connection.execute("SELECT count(*) FROM turns WHERE session_id = ?", (session_id,)).fetchone()[0])
-    pictures = list(keyframes(connection, session_id, turns))
+    turns = [turn for turn in derive_turns(connection, session_id, reader) if turn.source in sources]
+    places = {(turn.terminal_from, turn.terminal_to) for turn in turns} | places_of_others(connection, session_id, sources)
+    pictures = list(keyframes(connection, session_id, {place for pair in places for place in pair if place is not None}))
     with write.transaction(connection):
-        write.forget_derived(connection, session_id)
+        write.forget_derived(connection, session_id, sources)
         for turn in turns:
             write.put_turn(connection, session_id, turn, mask, settings.cost(turn.model, turn.usage))
         for offset, picture in pictures:
             write.put_keyframe(connection, session_id, offset, picture)
         for one in reader.texts.take():
             write.add_terminal_text(connection, session_id, one.offset, one.text, mask)
-    return len(turns)
+    return int(connection.execute("SELECT count(*) FROM turns WHERE session_id = ?", (session_id,)).fetchone()[0])
 
 
-def has_raw(connection: sqlite3.Connection, session_id: str) -> bool:
-    return bool(
-        connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM terminal_blocks WHERE session_id = :id) "
-            "OR EXISTS (SELECT 1 FROM transcript_sessions WHERE session_id = :id)",
-            {"id": session_id},
-        ).fetchone()[0]
-    )
+def has_terminal(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Whether the terminal's bytes are there from the first on."""
+    row = connection.execute("SELECT min(start) FROM terminal_blocks WHERE session_id = ?", (session_id,)).fetchone()
+    return bool(row[0] == 0)
+
+
+def has_lines(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Whether every transcript of the session is there from its first line on."""
+    rows = connection.execute(
+        "SELECT (SELECT min(offset) FROM transcript_lines WHERE transcript_id = transcript_sessions.transcript_id) "
+        "FROM transcript_sessions WHERE session_id = ?",
+        (session_id,),
+    ).fetchall()
+    return bool(rows) and all(row[0] == 0 for row in rows)
 
 
 def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalReader:
@@ -77,9 +83,18 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
     return sorted(book.close(ended_ns), key=lambda turn: turn.started_ns)
 
 
-def keyframes(connection: sqlite3.Connection, session_id: str, turns: list[Turn]) -> Iterator[tuple[int, Picture]]:
-    """The screen at both ends of every turn, from the block that holds the place."""
-    offsets = sorted({place for turn in turns for place in (turn.terminal_from, turn.terminal_to) if place is not None})
+Places = set[tuple[int | None, int | None]]
+
+
+def places_of_others(connection: sqlite3.Connection, session_id: str, sources: list[str]) -> Places:
+    """Where the turns begin and end that are left alone."""
+    rows = connection.execute("SELECT source, terminal_from, terminal_to FROM turns WHERE session_id = ?", (session_id,))
+    return {(begin, end) for source, begin, end in rows if source not in sources}
+
+
+def keyframes(connection: sqlite3.Connection, session_id: str, places: set[int]) -> Iterator[tuple[int, Picture]]:
+    """The screens at these offsets, each from the block that holds it."""
+    offsets = sorted(places)
     rows = connection.execute(
         "SELECT end, columns, rows, screen, start, started_ns, bytes, reads FROM terminal_blocks "
         "WHERE session_id = ? ORDER BY start",

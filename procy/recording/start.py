@@ -6,8 +6,8 @@ database delays nothing.
 
 from __future__ import annotations
 
-import fcntl
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -16,19 +16,21 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from procy import ids
 from procy.capture import attach
+from procy.capture.locks import is_locked
 from procy.capture.place import repository, write_environment
+from procy.capture.process import is_alive
 from procy.capture.spool import Meta, Spool, spools
 from procy.capture.tmux import Pane, Tmux, current_socket, unexpanded
 from procy.errors import AgentError, HandleError, TmuxError
 from procy.places import Places, make_home
 from procy.plugins import profile_of
-from procy.types import Launch, Profile
+from procy.types import PRIVATE_FILE, Launch, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,16 @@ def spool_of(places: Places, pane: Pane) -> Spool | None:
     for spool in reversed(recordings(places)):
         meta = spool.meta()
         if (meta.pane_id, meta.server_pid) == (pane.pane_id, pane.server_pid):
-            return spool
+            return None if release(spool, meta) else spool
     return None
+
+
+def release(spool: Spool, meta: Meta) -> bool:
+    """Take the tap off a pane whose agent has ended, before the sidecar does; True when that was so."""
+    if not meta.ends_with_agent or is_alive(meta.agent_pid):
+        return False
+    attach.detach(spool, meta, patience_s=0.3)
+    return True
 
 
 def record_pane(wish: Wish, tmux: Tmux, pane: Pane, command: Sequence[str] = (), launch: Launch | None = None) -> Spool:
@@ -79,6 +89,7 @@ def record_pane(wish: Wish, tmux: Tmux, pane: Pane, command: Sequence[str] = (),
     if not wish.steal:
         attach.check_free(pane, tmux.panes())
     spool = new_spool(wish)
+    cwd = os.getcwd() if command else tmux.cwd(pane.pane_id)
     meta = Meta(
         session_id=spool.session_id,
         tmux_socket=tmux.socket,
@@ -87,7 +98,7 @@ def record_pane(wish: Wish, tmux: Tmux, pane: Pane, command: Sequence[str] = (),
         server_pid=pane.server_pid,
         agent=profile_of(command).name if command else "generic",
         command=tuple(command),
-        cwd=os.getcwd() if command else pane.cwd,
+        cwd=cwd,
         started_ns=wish.started_ns or time.time_ns(),
         attached_ns=time.time_ns(),
         name=wish.name,
@@ -95,7 +106,7 @@ def record_pane(wish: Wish, tmux: Tmux, pane: Pane, command: Sequence[str] = (),
         agent_session_id=launch.agent_session_id if launch else "",
         parent_id=wish.parent_id,
         ends_with_agent=launch is not None,
-        repository=repository(os.getcwd() if command else pane.cwd),
+        repository=repository(cwd),
     )
     spool.create(meta, pane.tty, wish.terminal_bytes)
     try:
@@ -116,12 +127,20 @@ def hook_of(spool: Spool) -> tuple[str, ...]:
     return ("/bin/sh", str(resources.files("procy.capture") / "hook.sh"), str(spool.hooks))
 
 
-def prepare(argv: Sequence[str], spool: Spool) -> tuple[Profile, Launch]:
-    """The agent's profile and the way to start it. Raises AgentError when there is no such command."""
+def check_command(argv: Sequence[str]) -> None:
     if not shutil.which(argv[0]):
         raise AgentError(f"the command {argv[0]!r} was not found", "Install it, or name another: procy record -- COMMAND")
+
+
+def prepare(argv: Sequence[str], spool: Spool) -> tuple[Profile, Launch]:
+    """The agent's profile and the way to start it. Raises AgentError when there is no such command."""
+    check_command(argv)
     profile = profile_of(argv)
-    return profile, profile.launch(argv, hook_of(spool))
+    launch = profile.launch(argv, hook_of(spool))
+    if launch.private:
+        path = str(spool.write_private(launch.private))
+        launch = replace(launch, argv=tuple(path if word == PRIVATE_FILE else word for word in launch.argv))
+    return profile, launch
 
 
 def become(argv: Sequence[str], launch: Launch) -> None:
@@ -152,9 +171,9 @@ def record_new_session(wish: Wish, argv: Sequence[str], launch: Launch, spool: S
     name = session_name(argv, spool)
     pipe = "exec " + unexpanded(shlex.join(attach.tap_command(wish.places, spool)))
     started = subprocess.run(
-        ["tmux", "new-session", "-d", "-P", "-F", "#{socket_path}\t#{pane_id}", "-s", name, "-c", cwd,
+        ["tmux", "new-session", "-d", "-P", "-F", "#{socket_path}\t#{pane_id}", "-s", name,
          "-x", str(size.columns), "-y", str(size.lines), shlex.join(command), ";", "pipe-pane", "-O", pipe],
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, cwd=cwd,
     )  # fmt: skip
     if started.returncode:
         spool.remove()
@@ -176,8 +195,9 @@ def record_new_session(wish: Wish, argv: Sequence[str], launch: Launch, spool: S
 
 
 def session_name(argv: Sequence[str], spool: Spool) -> str:
-    """A tmux session name that is free and says what runs in it."""
-    return f"{os.path.basename(argv[0]).replace('.', '-').replace(':', '-')}-{spool.session_id[-6:].lower()}"
+    """A tmux session name that is free and says what runs in it; tmux would expand formats in it."""
+    program = re.sub(r"[^A-Za-z0-9_-]+", "-", os.path.basename(argv[0]))
+    return f"{program}-{spool.session_id[-6:].lower()}"
 
 
 def stop(spool: Spool) -> None:
@@ -201,33 +221,34 @@ def pause(places: Places, spool: Spool) -> bool:
     return False
 
 
-def find_spool(places: Places, target: str) -> tuple[Spool, Pane]:
-    """The recording of a pane, given as tmux names panes ("" is the one this process runs in)."""
-    tmux = here()
-    pane = tmux.pane(target or os.environ.get("TMUX_PANE", ""))
+def find_spool(places: Places, target: str) -> Spool:
+    """What is recorded under that handle: ``last``, a name, an id, or a pane as tmux names it ("": the one we run in)."""
+    found = [spool for spool in recordings(places) if is_meant(spool, target)] if target else []
+    if target == "last":
+        found = found[-1:]
+    if len(found) == 1:
+        return found[0]
+    if target and not current_socket():
+        what = f"{len(found)} recordings are" if found else "no recording is"
+        raise HandleError(f"{what} called {target!r}", "See what is recorded: procy status")
+    pane = here().pane(target or os.environ.get("TMUX_PANE", ""))
     spool = spool_of(places, pane)
     if spool is None:
         raise HandleError(f"pane {pane.pane_id} is not recorded", "See what is: procy status")
-    return spool, pane
+    return spool
 
 
-def is_locked(path: str) -> bool:
-    """Whether another process holds the lock file; asked without holding it longer than a moment."""
-    try:
-        with open(path, "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
+def is_meant(spool: Spool, target: str) -> bool:
+    meta = spool.meta()
+    ends = len(target) >= 4 and (spool.session_id.startswith(target.upper()) or spool.session_id.endswith(target.upper()))
+    return target in ("last", meta.pane_id, meta.name) or ends
 
 
 def start_sidecar(places: Places) -> None:
     """Start the sidecar unless one runs; returns at once."""
     if is_locked(places.sidecar_lock):
         return
-    environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config}
+    environment = {**os.environ, **places.environment}
     subprocess.Popen(
         [sys.executable, "-m", "procy.sidecar"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -49,9 +49,9 @@ class TurnBook:
         return sorted(entries, key=lambda entry: entry.turn.started_ns)
 
     def idle_since(self, at_ns: int) -> None:
-        """The agent waits for a prompt since then: a turn without an end was interrupted, whatever its source does not say."""
+        """The agent waits for a prompt since then: its turn without an end was interrupted, if its transcript says so or not."""
         for key, turn in self.open.items():
-            if turn.ended_ns is None and turn.started_ns <= at_ns:
+            if turn.ended_ns is None and turn.started_ns <= at_ns and turn.source == "transcript":
                 self.open[key] = replace(turn, status="interrupted", ended_ns=at_ns)
                 self.changed.add(key)
 

@@ -45,7 +45,7 @@ class AgentWatch:
 def find_agent(group: int) -> tuple[Process | None, Profile | None]:
     """The agent among a foreground process and its children (wrappers start agents), else that process itself."""
     first = None
-    for process in processes.descendants(group):
+    for process in processes.foreground(group):
         first = first or process
         profile = profile_of(process.argv)
         if profile.transcript:
@@ -64,7 +64,7 @@ class Conversation:
         self.connection, self.file, self.rows, self.agent = connection, file, rows, profile.name
         self.heard_ns = 0
         self.left = False
-        self.writers: set[int] = set()  # when the agents' processes began
+        self.writers: set[int] = set()
         self.reader = new_reader(profile.transcript, file.agent_session_id)
         self.id = write.transcript_id(profile.name, file.agent_session_id, file.path)
         row = connection.execute("SELECT next_offset FROM transcripts WHERE id = ?", (self.id,)).fetchone()
@@ -80,22 +80,27 @@ class Conversation:
         """Of the turns that the database has already: those about which something may still change."""
         return self.changed()[-2:]
 
-    def hear(self, process: Process, now_ns: int) -> None:
-        """The agent says that it writes this file."""
+    def hear(self, began_ns: int, now_ns: int) -> None:
+        """The agent, which is recorded in this pane since ``began_ns``, says that it writes this file."""
         self.heard_ns, self.left = now_ns, False
-        if process.started_ns not in self.writers:
-            self.writers.add(process.started_ns)
-            self.rows.transcript(self.agent, self.file, process.started_ns)
+        if began_ns not in self.writers:
+            self.writers.add(began_ns)
+            self.rows.transcript(self.agent, self.file, began_ns)
+
+    def skip(self) -> None:
+        """Leave out what is there to read."""
+        _, self.offset = read_lines(self.file.path, self.offset)
+        self.rows.lines(self.id, [], self.offset)
 
     def advance(self) -> bool:
         """Read what the agent wrote since; True when there was something."""
         lines, next_offset = read_lines(self.file.path, self.offset)
         if not lines:
             return False
-        for _, line in lines:
-            self.reader.feed(line)
         self.offset = next_offset
         self.rows.lines(self.id, lines, next_offset)
+        for _, line in lines:
+            self.reader.feed(line)
         for path in self.reader.wanted():
             content = read_file(path)
             self.reader.give(path, content)

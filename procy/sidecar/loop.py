@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
@@ -19,6 +21,7 @@ TICK_S = 0.08
 SETTLE_S = 5.0
 LINGER_S = 5.0  # nothing to record: wait so long for the next session
 RETRY_S = 1.0
+KEEP_PRIVATE_S = 30 * 86400
 
 
 class Sidecar:
@@ -33,6 +36,7 @@ class Sidecar:
         self.stuck = ""
 
     def run(self) -> None:
+        self.forget_private_files()
         quiet_since = time.monotonic()
         settled = 0.0
         while time.monotonic() - quiet_since < LINGER_S:
@@ -47,6 +51,13 @@ class Sidecar:
             if self.followers or self.outbox.writes or self.outbox.waiting:
                 quiet_since = time.monotonic()
             time.sleep(RETRY_S if self.stuck else TICK_S)
+
+    def forget_private_files(self) -> None:
+        """Delete what agents were started with long ago."""
+        for path in Path(self.places.spool).glob("private/*.json"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > KEEP_PRIVATE_S:
+                    path.unlink()
 
     def find(self) -> None:
         """Follow new spools, and read again what is wanted of the ones followed."""

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 
+from procy.sidecar.log import log
 from procy.store.write import transaction
 
 Write = Callable[[sqlite3.Connection], None]
@@ -39,12 +40,30 @@ class Outbox:
         """Commit everything. Raises sqlite3.OperationalError with all of it kept when that is not possible now."""
         if not self.writes:
             return
-        with transaction(connection):
-            for write in self.writes:
-                write(connection)
-        actions, self.writes, self.actions = self.actions, [], []
+        try:
+            with transaction(connection):
+                for write in self.writes:
+                    write(connection)
+            self.writes = []
+        except sqlite3.OperationalError:
+            raise
+        except Exception:  # noqa: BLE001  # a mistake in one row must not stop the others
+            self.send_singly(connection)
+        actions, self.actions = self.actions, []
         for action in actions:
             action()
+
+    def send_singly(self, connection: sqlite3.Connection) -> None:
+        """Commit one write after the other, leaving out those that cannot be done."""
+        while self.writes:
+            try:
+                with transaction(connection):
+                    self.writes[0](connection)
+            except sqlite3.OperationalError:
+                raise
+            except Exception:  # noqa: BLE001
+                log.exception("a row could not be written")
+            del self.writes[0]
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Bring the commits to the disk and run what waits for that. A reader in the way postpones it."""

@@ -49,7 +49,7 @@ class PaneWatch:
         panes: dict[str, dict[str, Pane]] = {}
         for follower in followers:
             socket = follower.meta.tmux_socket
-            if follower.ending or follower.meta.wanted == "paused":
+            if follower.ending:
                 continue
             if socket not in panes:
                 panes[socket] = {pane.pane_id: pane for pane in self.panes_of(socket)}
@@ -79,7 +79,8 @@ class PaneWatch:
         else:
             if pane.pid != meta.pane_pid:
                 self.respawned(follower, pane, now_ns)
-            self.keep_tap(follower, pane, list(panes.values()), now_ns)
+            if meta.wanted == "recording":
+                self.keep_tap(follower, pane, list(panes.values()), now_ns)
 
     def let_go(self, follower: Follower, now_ns: int) -> None:
         """The agent that was to be recorded has ended, its pane goes on without us."""
@@ -98,14 +99,17 @@ class PaneWatch:
         """Notice that no tap reads the pane any more, wait a moment for its shell to start it again, else attach anew."""
         if follower.spool.tap_is_running() and not follower.pipe_ended_ns:
             self.troubles.pop(follower.id, None)
+            follower.trouble = ""
             if cause := follower.wants_picture:
                 follower.wants_picture = ""
                 self.attach_again(follower, pane, cause)
             return
         trouble = self.troubles.setdefault(follower.id, Trouble(now_ns, ""))
         if follower.pipe_ended_ns and pane.piped:
-            names = "; ".join(tool for tool in pipe_tools(pane.server_pid, {one.pid for one in panes}) if "procy" not in tool)
-            trouble.cause = f"another tool piped the pane: {names or 'unknown'}"
+            names = "; ".join(
+                tool[:120] for tool in pipe_tools(pane.server_pid, {one.pid for one in panes}) if "procy" not in tool
+            )
+            follower.trouble = trouble.cause = f"another tool pipes the pane: {names or 'unknown'}"
         elif now_ns - trouble.since_ns > PATIENCE_NS:
             cause = trouble.cause or ("the pipe was closed" if follower.pipe_ended_ns else "the tap was killed")
             self.attach_again(follower, pane, cause)

@@ -6,11 +6,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from procy import ids
+from procy.agents.generic import is_shell
 from procy.capture import attach, hooks, tap
 from procy.capture.spool import Meta, Spool
 from procy.parse.redact import mask
@@ -32,6 +35,7 @@ from procy.types import Evidence, PaneEvent, Picture, Profile, Read, TranscriptF
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
+TAP_ENDS_NS = 20_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 
 Show = Callable[[Meta, Evidence | None], None]
@@ -60,10 +64,12 @@ class Follower:
         self.looked_ns = 0
         self.last_ns = self.timeline.last_ns
         self.pipe_ended_ns = 0
+        self.trouble = ""  # why nothing of the pane is recorded now
         self.wants_picture = ""  # why the tap is to be attached anew
         self.later: list[PaneEvent] = []  # known already, but behind what is read
         self.ending = ""  # why the session is over, once it is
         self.ending_ns = 0
+        self.broke_off = False
         self.finished = False
         self.register()
         self.later = replay(connection, self.id, self.reader)
@@ -82,7 +88,7 @@ class Follower:
         meta = self.meta
         values = {
             "agent": meta.agent,
-            "command": " ".join(meta.command) or None,
+            "command": mask(" ".join(meta.command)) or None,
             "cwd": meta.cwd,
             "tmux_socket": meta.tmux_socket,
             "pane_id": meta.pane_id,
@@ -99,17 +105,23 @@ class Follower:
     # -- every tick ---------------------------------------------------------------------------------------------------
 
     def tick(self, now_ns: int) -> None:
-        self.read_terminal(now_ns)
-        if not self.ending and self.meta.wanted == "recording":
+        caught_up = not self.read_terminal(now_ns)
+        if not self.ending and self.meta.wanted != "off":
             self.watch_agent(now_ns)
-        if self.meta.wanted != "paused":
-            self.read_conversations(now_ns)
+        self.read_conversations(now_ns)
         self.read_hooks()
         self.write_turns(now_ns)
         self.write_texts()
-        self.write_state(now_ns)
-        if self.ending and now_ns - max(self.ending_ns, self.last_ns) > LAST_WORDS_NS:
+        if self.meta.wanted != "paused":
+            self.write_state(now_ns)
+        if self.ending and caught_up and self.heard_all(now_ns):
             self.finish(now_ns)
+
+    def heard_all(self, now_ns: int) -> bool:
+        """Whether neither the tap nor the agent will say more."""
+        if self.spool.tap_is_running() and now_ns - self.ending_ns < TAP_ENDS_NS:
+            return False
+        return now_ns - max(self.ending_ns, self.last_ns) > LAST_WORDS_NS
 
     def renew_meta(self) -> None:
         """Read again what is wanted of this session; called when its file changed."""
@@ -117,13 +129,20 @@ class Follower:
         if self.meta.attached_ns != before.attached_ns:
             self.pipe_ended_ns = 0
             self.agent = AgentWatch()
-        if self.meta.wanted != before.wanted or self.meta.pane_id != before.pane_id:
+        if not self.ending and (self.meta.wanted != before.wanted or self.meta.pane_id != before.pane_id):
             self.register()
+        if self.meta.wanted == "paused":
+            self.state = StateWatch()
+            self.rows.change(state=None, state_reason=None)
+            self.show(self.meta, None)
 
     # -- terminal -----------------------------------------------------------------------------------------------------
 
-    def read_terminal(self, now_ns: int) -> None:
+    def read_terminal(self, now_ns: int) -> bool:
+        """True when there was something."""
+        read = False
         for item in self.terminal.advance(READ_BYTES):
+            read = True
             if isinstance(item, Read):
                 while self.later and self.later[0].offset <= item.offset:
                     tell(self.reader, self.later.pop(0))
@@ -135,6 +154,7 @@ class Follower:
         self.border.call("reading the screen", None, self.reader.rest, now_ns)
         quiet = bool(self.terminal.reads) and now_ns - self.last_ns > QUIET_CUT_NS
         self.cut_blocks(everything=quiet)
+        return read
 
     def cut_blocks(self, everything: bool) -> None:
         for block, cursor in self.terminal.cut(everything):
@@ -177,9 +197,9 @@ class Follower:
         """Notice another program in the pane, and ask the agent for its conversations."""
         if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process
-            shell_waits = process is not None and process.pid == self.meta.pane_pid
+            shell_waits = process is not None and process.pid == self.meta.pane_pid and is_shell(process.argv)
             detail = {
-                "command": " ".join(process.argv)[:500] if process else "",
+                "command": mask(" ".join(process.argv))[:500] if process else "",
                 "program": os.path.basename(process.argv[0]) if process and process.argv else "",
                 "agent": profile.name if profile else "",
                 "shell_waits": shell_waits,
@@ -195,7 +215,8 @@ class Follower:
                 if file.path not in self.conversations and self.concerns_us(self.agent.profile, file):
                     self.converse(self.agent.profile, file)
                 if file.path in self.conversations:
-                    self.conversations[file.path].hear(self.agent.process, now_ns)
+                    began_ns = max(self.agent.process.started_ns, self.meta.attached_ns)
+                    self.conversations[file.path].hear(began_ns, now_ns)
 
     def ask_for_transcripts(self) -> list[TranscriptFile]:
         profile, process = self.agent.profile, self.agent.process
@@ -237,6 +258,9 @@ class Follower:
 
     def read_conversations(self, now_ns: int) -> None:
         for conversation in self.conversations.values():
+            if self.meta.wanted == "paused":
+                self.border.call(f"skipping {conversation.file.path}", None, conversation.skip)
+                continue
             if conversation.left:
                 continue
             conversation.left = not self.ending and now_ns - conversation.heard_ns > LAST_WORDS_NS  # and read for the last time
@@ -258,7 +282,9 @@ class Follower:
 
     def read_hooks(self) -> None:
         for file in hooks.waiting(self.spool.hooks):
-            if file.path not in self.hooks_read:
+            if self.meta.wanted == "paused":
+                file.path.unlink(missing_ok=True)
+            elif file.path not in self.hooks_read:
                 self.hooks_read.add(file.path)
                 name = hook_name(file.payload)
                 self.rows.hook(file, name)
@@ -296,7 +322,7 @@ class Follower:
         profile, process = self.agent.profile, self.agent.process
         told = [one.reader.evidence() for one in self.conversations.values() if one.rows is self.rows and not one.left]
         live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
-        if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns):
+        if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns, self.trouble):
             now = self.state.now
             self.rows.change(state=now.state, state_reason=mask(now.reason), state_at=iso(now.at_ns))
             self.show(self.meta, now)
@@ -310,11 +336,17 @@ class Follower:
     # -- the end ------------------------------------------------------------------------------------------------------
 
     def end(self, why: str, now_ns: int) -> None:
-        """Nothing more will come; what is on its way is still read."""
+        """Nothing more will come; what is on its way is still read. The pane is free for another recording."""
         if not self.ending:
             self.ending, self.ending_ns = why, now_ns
+            self.broke_off = self.meta.wanted == "recording" and not self.meta.ends_with_agent
+            self.meta = replace(self.meta, wanted="off")
+            with suppress(OSError):
+                self.spool.change_meta(wanted="off")
 
     def finish(self, now_ns: int) -> None:
+        if self.trouble:
+            self.add_event("gap", now_ns, {"cause": self.trouble, "since_ns": self.last_ns})
         self.salvage()
         self.cut_blocks(everything=True)
         self.reader.texts.end(self.terminal.offset)
@@ -331,11 +363,12 @@ class Follower:
 
     def is_lost(self) -> bool:
         """Whether the recording broke off: nobody stopped it, and the tap never saw the end of the pipe."""
-        return self.meta.wanted == "recording" and not self.pipe_ended_ns and not self.meta.ends_with_agent
+        return self.broke_off and not self.pipe_ended_ns
 
     def mark_done(self) -> None:
-        """Everything is in the database: the folder may go."""
-        self.spool.change_meta(wanted="done")
+        """Everything is in the database: the folder may go, unless the session goes on in it already."""
+        if self.spool.meta().attached_ns == self.meta.attached_ns:
+            self.spool.change_meta(wanted="done")
 
     def salvage(self) -> None:
         """Bytes that a tap had begun to write when everything was killed, or that came while no tap could start."""

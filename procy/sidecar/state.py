@@ -41,10 +41,11 @@ class StateWatch:
         transcript: Evidence | None,
         agent: AgentWatch,
         now_ns: int,
+        trouble: str = "",
     ) -> bool:
-        """Decide anew; True when state or reason differ from what was told last."""
+        """Decide anew; True when state or reason differ from what was told last. ``trouble``: why nothing is recorded."""
         found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
-        reason = found.reason
+        reason = f"not recorded: {trouble}" if trouble else found.reason
         if found.state == "waiting" and self.question and "permission" in reason:
             reason = f"permission: {self.question}"
         if self.told and (found.state, reason) == (self.now.state, self.now.reason):

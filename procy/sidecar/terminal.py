@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from procy.capture import tap
 from procy.capture.spool import Cursor, Spool
-from procy.parse.redact import star_reads
+from procy.parse.redact import star_reads, starred_picture
 from procy.parse.screen import Screen
 from procy.store.blobs import BLOCK_BYTES, Block, pack_block, unpack, unpack_block
 from procy.types import Picture, Read
@@ -68,21 +68,30 @@ class Terminal:
 
     def reset(self, picture: Picture) -> None:
         """Start over from a whole screen: at the beginning, and after a gap. Cut the last block before."""
-        self.before = picture
+        self.before = starred_picture(picture) if self.redact else picture
 
     def cut(self, everything: bool) -> Iterator[tuple[Block, Cursor]]:
         """Blocks of what was read, full ones or all of it, each with the cursor behind it."""
         while self.reads and (everything or self.reads_bytes >= BLOCK_BYTES):
-            count = size = 0
-            while count < len(self.reads) and size < BLOCK_BYTES:
-                size += len(self.reads[count].data)
-                count += 1
+            count = self.block_length(everything)
+            size = sum(len(read.data) for read in self.reads[:count])
             part, self.reads = self.reads[:count], self.reads[count:]
             cursor, self.cursors = self.cursors[count - 1], self.cursors[count:]
             self.reads_bytes -= size
             part = star_reads(part) if self.redact else part
             yield pack_block(part, self.before), cursor
             self.before = picture_after(self.before, part)
+
+    def block_length(self, everything: bool) -> int:
+        """How many reads make the next block; where secrets are starred, it ends with a line so that it parts none."""
+        count = size = 0
+        while count < len(self.reads) and size < BLOCK_BYTES:
+            size += len(self.reads[count].data)
+            count += 1
+        whole = count
+        while self.redact and whole and not self.reads[whole - 1].data.endswith(b"\n"):
+            whole -= 1
+        return count if everything and count == len(self.reads) else whole or count
 
     def picture_at(self, offset: int) -> Picture | None:
         """The screen after that many bytes; None when those bytes have left memory."""

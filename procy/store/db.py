@@ -6,23 +6,49 @@ brings the schema up to date. Times in the database are UTC, ISO-8601 with milli
 
 import fcntl
 import os
+import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib import resources
+from typing import Any
 
 from procy.errors import StoreError
 
 BUSY_S = 15.0
 SCHEMA = "procy.store.schema"
+NO_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+class Writer(sqlite3.Connection):
+    """A connection for which every string can be stored: what is no character (half a surrogate pair) becomes ``\ufffd``."""
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeEncodeError:
+            return super().execute(sql, storable(parameters))
+
+    def executemany(self, sql: str, parameters: Iterable[Any]) -> sqlite3.Cursor:
+        rows = list(parameters)
+        try:
+            return super().executemany(sql, rows)
+        except UnicodeEncodeError:
+            return super().executemany(sql, [storable(row) for row in rows])
+
+
+def storable(parameters: Any) -> Any:
+    items = parameters.items() if isinstance(parameters, Mapping) else enumerate(parameters)
+    values = {key: NO_CHARACTER.sub("\ufffd", value) if isinstance(value, str) else value for key, value in items}
+    return values if isinstance(parameters, Mapping) else tuple(values.values())
 
 
 def open_writer(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """A read-write connection in WAL mode with the newest schema. Raises StoreError."""
     new = not os.path.exists(path)
     with explained(path):
-        connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, factory=Writer)
         if new:
             os.chmod(path, 0o600)
         set_pragmas(connection, busy_s)
@@ -127,7 +153,7 @@ def explain(path: str, error: sqlite3.Error) -> StoreError:
     if "full" in text:
         return StoreError(f"no room to write {path}", "Free disk space; what was recorded waits in the spool")
     if "not a database" in text or "malformed" in text:
-        return StoreError(f"{path} is damaged ({text})", "Move it away; procy rebuild --from-spool starts a new one")
+        return StoreError(f"{path} is damaged ({text})", "Move it away, or save what can be read: sqlite3 FILE .recover")
     return StoreError(f"{path}: {text}", "Run procy doctor")
 
 

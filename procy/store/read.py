@@ -180,14 +180,17 @@ def search(connection: sqlite3.Connection, query: str, limit: int = 20, session_
 def search_terminal(
     connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None
 ) -> list[sqlite3.Row]:
-    """Places in terminal text that hold all words: session_id, offset, snippet."""
+    """Places in terminal text that hold all words: session_id, offset, snippet, and of the session agent, name, cwd, start."""
     expression = match_expression(query)
     if not expression:
         return []
     where = "AND terminal_texts.session_id = :session" if session_id else ""
     return connection.execute(
-        "SELECT terminal_texts.session_id, terminal_texts.offset, snippet(terminal_fts, 0, char(1), char(2), '…', 24) AS snippet "
+        "SELECT terminal_texts.session_id, terminal_texts.offset, "
+        "snippet(terminal_fts, 0, char(1), char(2), '…', 24) AS snippet, "
+        "sessions.agent, sessions.name AS session_name, sessions.cwd, sessions.started_at "
         "FROM terminal_fts JOIN terminal_texts ON terminal_texts.id = terminal_fts.rowid "
+        "JOIN sessions ON sessions.id = terminal_texts.session_id "
         f"WHERE terminal_fts MATCH :query {where} ORDER BY terminal_fts.rowid DESC LIMIT :limit",
         {"query": expression, "session": session_id, "limit": limit},
     ).fetchall()
@@ -209,14 +212,13 @@ def usage_since(connection: sqlite3.Connection, since: str) -> dict[str, Any]:
 
 # -- pages --------------------------------------------------------------------------------------------------------------
 
+PAGE_PROMPT = 4_000  # characters; a prompt that is little longer comes whole
 PAGE_TURN = """
 SELECT id, session_id, seq, origin, kind, folded, status, error, source, model, started_at, ended_at,
        input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd,
        try_id, terminal_from, terminal_to, tool_count,
-       substr(prompt, 1, :prompt) AS prompt, length(prompt) AS prompt_length, length(reasoning) AS reasoning_length,
-       length(response) AS response_length,
-       CASE WHEN length(response) <= :head + :tail THEN response ELSE substr(response, 1, :head) END AS response,
-       CASE WHEN length(response) <= :head + :tail THEN '' ELSE substr(response, -:tail) END AS response_tail
+       CASE WHEN length(prompt) <= :prompt + 500 THEN prompt ELSE substr(prompt, 1, :prompt) END AS prompt,
+       length(prompt) AS prompt_length, length(reasoning) AS reasoning_length, response
 FROM turns
 """
 
@@ -227,14 +229,13 @@ def page_turns(
     after: int = 0,
     before: int | None = None,
     limit: int = 50,
-    size: tuple[int, int, int] = (4_000, 20_000, 40_000),
 ) -> list[sqlite3.Row]:
     """Turns ``after < seq < before`` in order, the last ``limit`` of them where ``before`` is given, else the first.
 
-    ``size`` is how many characters to take: of a prompt, and of a response's head and tail where it is longer than both.
+    Of a long prompt only the beginning.
     """
     values = {"session": session_id, "after": after, "before": before if before is not None else 1 << 62, "limit": limit}
-    values |= dict(zip(("prompt", "head", "tail"), size, strict=True))
+    values["prompt"] = PAGE_PROMPT
     order = "ASC" if before is None else "DESC"
     rows = connection.execute(
         f"{PAGE_TURN} WHERE session_id = :session AND seq > :after AND seq < :before ORDER BY seq {order} LIMIT :limit", values
@@ -300,34 +301,45 @@ def session_totals(connection: sqlite3.Connection, session_id: str) -> sqlite3.R
     return row
 
 
+ACTIVE = (  # of a session: when its last turn ended or began
+    "coalesce((SELECT coalesce(ended_at, started_at) FROM turns WHERE session_id = sessions.id ORDER BY seq DESC LIMIT 1), "
+    "started_at)"
+)
+
+
 def page_sessions(
     connection: sqlite3.Connection,
-    before: tuple[str, str] | None = None,
+    before: tuple[int, str, str] | None = None,
     limit: int = 50,
     live: bool = False,
     children: bool = False,
 ) -> list[sqlite3.Row]:
-    """Newest first, each with how many turns it has, its last prompt, and when something was last said.
+    """Those recorded now, then by last activity; each with how many turns it has and its last prompt.
 
-    ``before`` is (started_at, id) of the last one on the page before.
+    ``before`` is (live, active_at, id) of the last one on the page before.
     """
     conditions = ["status IN ('recording', 'paused')"] if live else []
     conditions += [] if children else [NO_SUBAGENT]
-    conditions += ["(started_at, id) < (:started, :id)"] if before else []
     where = "WHERE " + " AND ".join(f"({one})" for one in conditions) if conditions else ""
+    after = "WHERE (live, active_at, id) < (:live, :active, :id)" if before else ""
+    order = "live DESC, active_at DESC, id DESC"
     return connection.execute(
-        f"WITH page AS (SELECT * FROM sessions {where} ORDER BY started_at DESC, id DESC LIMIT :limit) "
+        f"WITH known AS (SELECT *, status IN ('recording', 'paused') AS live, {ACTIVE} AS active_at FROM sessions {where}), "
+        f"page AS (SELECT * FROM known {after} ORDER BY {order} LIMIT :limit) "
         "SELECT page.*, (SELECT count(*) FROM turns WHERE session_id = page.id) AS turns, "
         "last.started_at AS last_turn_at, last.ended_at AS last_end_at, last.status AS last_status, "
         "substr(last.prompt, 1, 300) AS last_prompt, last.origin AS last_origin "
         "FROM page LEFT JOIN turns AS last ON last.session_id = page.id AND last.seq = "
-        "(SELECT max(seq) FROM turns WHERE session_id = page.id) ORDER BY page.started_at DESC, page.id DESC",
-        {"limit": limit, "started": before[0] if before else None, "id": before[1] if before else None},
+        f"(SELECT max(seq) FROM turns WHERE session_id = page.id) ORDER BY {order}",
+        {"limit": limit, **dict(zip(("live", "active", "id"), before or (), strict=False))},
     ).fetchall()
 
 
 def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
-    """As ``search``, in one pass over the index: short rows with ``agent``, ``session_name`` and ``snippet``."""
+    """As ``search``, in one pass over the index: short rows with ``agent``, ``session_name`` and ``snippet``.
+
+    ``snippet`` equals ``tools`` where it is of tool calls' input.
+    """
     expression = match_expression(query)
     if not expression:
         return []
@@ -337,7 +349,7 @@ def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, se
     return connection.execute(
         "SELECT turns.id, turns.session_id, turns.seq, turns.origin, turns.status, turns.started_at, turns.terminal_from, "
         "substr(turns.prompt, 1, 200) AS prompt, sessions.agent, sessions.name AS session_name, sessions.cwd, "
-        "snippet(turns_fts, -1, char(1), char(2), '…', 32) AS snippet "
+        "snippet(turns_fts, -1, char(1), char(2), '…', 32) AS snippet, snippet(turns_fts, 2, char(1), char(2), '…', 32) AS tools "
         "FROM turns_fts CROSS JOIN turns ON turns.n = turns_fts.rowid CROSS JOIN sessions ON sessions.id = turns.session_id "
         "WHERE turns_fts MATCH :query AND turns_fts.rowid BETWEEN :first AND :last "
         "AND (:session IS NULL OR turns.session_id = :session) ORDER BY turns_fts.rowid DESC LIMIT :limit",

@@ -34,9 +34,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def put_session(connection: sqlite3.Connection, session_id: str, values: Mapping[str, Any]) -> None:
-    """Insert a session or change the given columns of it; when it began stays."""
+    """Insert a session or change the given columns of it. When it began stays, and which agent it is found to be."""
     columns = ["id", *values]
-    updates = ", ".join(f"{name} = excluded.{name}" for name in values if name != "started_at")
+    updates = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in ("started_at", "agent"))
     connection.execute(
         f"INSERT INTO sessions ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
         f"ON CONFLICT (id) DO UPDATE SET {updates}",
@@ -261,7 +261,10 @@ def add_terminal_text(connection: sqlite3.Connection, session_id: str, offset: i
     )
 
 
-def forget_derived(connection: sqlite3.Connection, session_id: str) -> None:
-    """Delete what ``procy rebuild`` makes again."""
-    for table in ("turns", "keyframes", "terminal_texts"):
-        connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,))
+def forget_derived(connection: sqlite3.Connection, session_id: str, sources: Sequence[str]) -> None:
+    """Delete what ``procy rebuild`` makes again from these sources of turns; of the screen are more than turns."""
+    for source in sources:
+        connection.execute("DELETE FROM turns WHERE session_id = ? AND source = ?", (session_id, source))
+    if "screen" in sources:
+        connection.execute("DELETE FROM keyframes WHERE session_id = ?", (session_id,))
+        connection.execute("DELETE FROM terminal_texts WHERE session_id = ?", (session_id,))

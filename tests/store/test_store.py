@@ -279,7 +279,7 @@ def test_derived_rows_go_and_raw_rows_stay_when_rebuilt(db: sqlite3.Connection) 
     put(db, turn())
     with write.transaction(db):
         write.add_hook_event(db, "S" * 26, NOW, "Stop", "{}")
-        write.forget_derived(db, "S" * 26)
+        write.forget_derived(db, "S" * 26, ["transcript", "screen"])
     assert db.execute("SELECT count(*) FROM turns").fetchone()[0] == 0
     assert db.execute("SELECT count(*) FROM tool_calls").fetchone()[0] == 0
     assert db.execute("SELECT count(*) FROM turns_fts").fetchone()[0] == 0

@@ -69,7 +69,7 @@ CREATE INDEX transcripts_agent_session_id ON transcripts (agent_session_id);
 -- In which session a transcript was written, and since when. A turn belongs to the last one that began before it.
 CREATE TABLE transcript_sessions (
     transcript_id TEXT NOT NULL REFERENCES transcripts (id) ON DELETE CASCADE,
-    from_ns INTEGER NOT NULL, -- the start of the agent's process
+    from_ns INTEGER NOT NULL, -- when the agent or its recording began, whichever was later
     session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     PRIMARY KEY (transcript_id, from_ns, session_id)
 );

@@ -1,0 +1,206 @@
+"""What once went wrong, each on a real tmux."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Lab, wait_until
+
+DEMO = f"{shlex.quote(sys.executable)} -m procy.demo.agent"
+
+
+def test_output_that_comes_faster_than_it_is_read_is_kept_to_its_end(lab: Lab) -> None:
+    """The program is gone long before the sidecar has read what it wrote."""
+    lab.environment["TMUX_TMPDIR"] = str(lab.root)
+    program = "import sys; [sys.stdout.write('%063d\\n' % n) for n in range(400_000)]"
+    lab.procy("record", "--detached", "--", sys.executable, "-c", program)
+    session = str(wait_until(lambda: lab.rows("SELECT id FROM sessions"))[0]["id"])  # type: ignore[index]
+    assert lab.until_ended(session, 90) == "ended"
+    assert lab.recorded(session).endswith(b"%063d\r\n" % 399_999)
+
+
+def test_the_next_agent_in_a_pane_is_recorded_as_well(shell: Lab) -> None:
+    for number in (1, 2, 3):
+        shell.type(f"procy record -- sh -c 'echo run {number}'; echo 'shell'{number}")
+        shell.wait_for(f"shell{number}")
+    wait_until(
+        lambda: len(shell.rows("SELECT 1 FROM sessions WHERE status = 'ended'")) == 3,
+        30,
+        f"{shell.rows('SELECT id, command, status, pane_id FROM sessions')}\n{shell.log()}\n{shell.screen()}",
+    )
+    for row, number in zip(shell.rows("SELECT id FROM sessions ORDER BY started_at"), (1, 2, 3), strict=True):
+        assert b"run %d" % number in shell.recorded(str(row["id"]))
+
+
+def test_a_session_resumed_at_once_goes_on(shell: Lab) -> None:
+    spool = shell.record()
+    shell.type("echo one")
+    shell.until_turns(1)
+    shell.procy("record", "off", inside=True)
+    shell.until_ended(spool.session_id)
+    shell.procy("record", "--resume", spool.session_id, inside=True)
+    shell.type("echo two")
+    shell.until_turns(2)
+    time.sleep(7)  # by then what was to be done about the first part has been done
+    shell.type("echo three")
+    assert [turn["prompt"] for turn in shell.until_turns(3)] == ["echo one", "echo two", "echo three"]
+    assert spool.path.exists()
+
+
+def demo(shell: Lab, name: str = "conversation") -> Path:
+    """The scripted agent in the pane, not started by procy."""
+    path = shell.root / f"{name}.jsonl"
+    shell.type(f"PROCY_DEMO_TRANSCRIPT={path} {DEMO}")
+    shell.wait_for("esc interrupts")
+    return path
+
+
+def test_half_a_character_stops_nothing(shell: Lab) -> None:
+    path = demo(shell)
+    shell.record()
+    shell.type("hello")
+    shell.until_turns(1)
+    with path.open("a") as file:
+        for text in ("half \ud83d", "whole"):
+            line = {"type": "user", "uuid": text[:4], "timestamp": "2026-11-20T12:00:00Z", "message": {"content": text}}
+            file.write(json.dumps(line | {"origin": {"kind": "human"}}) + "\n")
+    wait_until(lambda: "whole" in [turn["prompt"] for turn in shell.turns()], what=str(shell.turns()))
+    assert {"half \ufffd", "half ?"} & {turn["prompt"] for turn in shell.turns()}
+
+
+def test_a_directory_of_any_name_is_recorded(shell: Lab) -> None:
+    names = ["with\nnewline", "x#(touch owned)", "caf\udce9"]
+    for name in names:
+        os.mkdir(os.fsencode(str(shell.work)) + b"/" + os.fsencode(name))
+    shell.record()
+    shell.type("cd $'with\\nnewline'; echo in it")
+    shell.until_turns(1)
+    time.sleep(2)
+    shell.type("echo still")
+    turns = shell.until_turns(2)
+    assert turns[-1]["prompt"] == "echo still"
+    shell.environment["TMUX_TMPDIR"] = str(shell.root)
+    for name in names[1:]:
+        os.chdir(shell.work)
+        where = os.fsdecode(os.fsencode(str(shell.work / name)))
+        shell.procy("record", "--detached", "--cwd", where, "--", "sh", "-c", "pwd")
+    wait_until(lambda: len(shell.rows("SELECT 1 FROM sessions WHERE status = 'ended'")) == 2)
+    assert not list(shell.work.rglob("owned"))
+
+
+def test_while_paused_nothing_is_kept(shell: Lab) -> None:
+    demo(shell)
+    spool = shell.record()
+    shell.type("hello")
+    shell.until_turns(1)
+    shell.procy("pause", inside=True)
+    wait_until(lambda: shell.rows("SELECT 1 FROM sessions WHERE status = 'paused'"))
+    (spool.hooks / "1-x.json").write_text('{"prompt": "secret"}')
+    shell.type("a secret question")
+    shell.wait_for("a secret question")
+    time.sleep(4)
+    shell.procy("pause", inside=True)
+    wait_until(lambda: shell.rows("SELECT 1 FROM sessions WHERE status = 'recording'"))
+    time.sleep(1)
+    shell.type("afterwards")
+    wait_until(lambda: "afterwards" in [turn["prompt"] for turn in shell.turns()], 30)
+    assert "secret" not in str(shell.turns()) and not shell.rows("SELECT 1 FROM hook_events")
+    assert not shell.rows("SELECT 1 FROM transcript_lines WHERE line LIKE '%secret%'")
+
+
+def test_a_paused_pane_whose_server_dies_is_over(shell: Lab) -> None:
+    spool = shell.record()
+    shell.procy("pause", inside=True)
+    shell.tmux("kill-server")
+    assert shell.until_ended(spool.session_id, 20) in ("ended", "lost")
+
+
+def test_an_agent_stays_what_it_was_when_recording_stops(shell: Lab) -> None:
+    demo(shell)
+    spool = shell.record()
+    wait_until(lambda: shell.rows("SELECT 1 FROM sessions WHERE agent = 'demo'"))
+    shell.procy("record", "off", inside=True)
+    shell.until_ended(spool.session_id)
+    assert shell.rows("SELECT agent FROM sessions") == [{"agent": "demo"}]
+
+
+def test_a_program_that_is_the_panes_first_is_busy_while_it_prints(lab: Lab) -> None:
+    lab.start("sh", "-c", "while sleep 0.2; do echo tick; done")
+    lab.record()
+    wait_until(lambda: lab.option("@procy_state") == "busy")
+    for _ in range(10):
+        assert lab.option("@procy_state") == "busy"
+        time.sleep(0.1)
+
+
+def test_a_background_agent_does_not_have_the_pane(shell: Lab) -> None:
+    demo(shell)
+    shell.record()
+    wait_until(lambda: shell.rows("SELECT 1 FROM sessions WHERE agent = 'demo'"))
+    pid = next(int(line) for line in os.popen("pgrep -f 'procy.demo.agent$'").read().split())
+    os.kill(pid, signal.SIGSTOP)  # as Ctrl-Z does
+    shell.wait_for("Stopped")
+    time.sleep(1)
+    shell.type("echo while it is suspended")
+    wait_until(lambda: "echo while it is suspended" in [turn["prompt"] for turn in shell.turns()], what=str(shell.turns()))
+    shell.type("kill -9 %1")
+
+
+def test_secrets_of_the_command_line_are_masked_everywhere(lab: Lab) -> None:
+    lab.environment["TMUX_TMPDIR"] = str(lab.root)
+    key = "sk-ant-api03-" + "a" * 40
+    lab.procy("record", "--detached", "--", "sh", "-c", f"OPENAI_API_KEY={key} sleep 1; exec sleep 1")
+    session = str(wait_until(lambda: lab.rows("SELECT id FROM sessions"))[0]["id"])  # type: ignore[index]
+    lab.until_ended(session)
+    dump = str(lab.rows("SELECT command FROM sessions")) + str(lab.rows("SELECT detail FROM pane_events"))
+    assert "redacted" in dump and key not in dump
+    assert key not in lab.procy("export", "cast").stdout
+
+
+def test_a_wrong_configuration_is_said_when_recording_begins(shell: Lab) -> None:
+    (shell.root / "config.toml").write_text("raw = 5\n")
+    done = shell.procy("record", check=False, inside=True)
+    assert done.returncode == 1 and "raw" in done.stderr and not shell.rows("SELECT 1 FROM sessions")
+
+
+def test_recording_into_a_database_of_another_name(shell: Lab) -> None:
+    other = shell.root / "elsewhere" / "mine.db"
+    shell.procy("record", "--db", str(other), inside=True)
+    shell.type("echo into mine")
+    wait_until(lambda: "echo into mine" in shell.procy("history", "--db", str(other), check=False).stdout)
+    assert shell.turns() == []
+    shell.procy("stop", "last", "--db", str(other))
+    wait_until(lambda: not shell.procy("status", "--line", "--db", str(other)).stdout.strip())
+
+
+@pytest.mark.parametrize("handle", ["last", "%0", "mine", "id"])
+def test_recordings_are_stopped_by_any_handle_from_anywhere(shell: Lab, handle: str) -> None:
+    spool = shell.record("--name", "mine")
+    shell.procy("stop", spool.session_id[-6:].lower() if handle == "id" else handle)
+    assert shell.until_ended(spool.session_id) == "ended"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("-t", "%0", "--", "true"), "without -t"), (("--", "no-such-program"), "was not found"), (("--resume", "nobody"), "no ")],
+)
+def test_what_record_cannot_do_it_says(shell: Lab, arguments: tuple[str, ...], words: str) -> None:
+    done = shell.procy("record", *arguments, check=False, inside=True)
+    assert done.returncode in (1, 2) and words in done.stderr
+
+
+def test_after_a_crash_status_finds_out(shell: Lab) -> None:
+    shell.record()
+    os.kill(int(shell.sidecar_pid()), signal.SIGKILL)
+    shell.tmux("kill-server")
+    wait_until(lambda: not shell.sidecar_pid())
+    assert "the sidecar did not run" in shell.procy("status").stderr
+    wait_until(lambda: "Nothing is recorded" in shell.procy("status").stdout, 20)
