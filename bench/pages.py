@@ -57,12 +57,16 @@ def by_length(root: Path) -> None:
     with Pages(places) as pages:
         for turns, session in sessions.items():
             whole, whole_bytes = median(lambda session=session: len(everything(reader, session)), 3)
-            turn = reader.execute("SELECT id FROM turns WHERE session_id = ? AND seq = ?", (session, turns // 2)).fetchone()[0]
+            turn, start, end = reader.execute(
+                "SELECT id, terminal_from, terminal_to FROM turns WHERE session_id = ? AND seq = ?", (session, turns // 2)
+            ).fetchone()
             paths = {
                 "newest turns": "",
                 "first turns": "?after=0",
                 "a turn's screen": f"/terminal?turn={turn}",
-                "its clip": f"/terminal/clip.cast?turn={turn}",
+                "its clip": f"/terminal/clip.cast?from={start}&to={end}",
+                "a link to a turn": f"?around={turns // 2}",
+                "all marks": "/terminal?whole=1",
                 "search": f"?q={WORDS[0]}",
             }
             for name, path in paths.items():

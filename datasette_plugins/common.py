@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from datasette import Request, Response, handle_exception, hookimpl
@@ -11,6 +12,7 @@ from datasette.app import Datasette
 from datasette.permissions import PermissionSQL
 from datasette.utils.asgi import asgi_static
 
+from procy.errors import StoreError
 from procy.places import find_places
 from procy.settings import load_settings
 from procy.ui import guard
@@ -35,7 +37,8 @@ def startup(datasette: Datasette) -> None:
 
     async def poll(datasette: Datasette) -> None:
         pages = pages_of(datasette)
-        await pages.hub.run(await pages.database())
+        with suppress(StoreError):  # none of these databases is ours: no news
+            await pages.hub.run(await pages.database())
 
     datasette.add_background_task(poll, name="procy: news for open pages")
 
@@ -55,7 +58,7 @@ def permission_resources_sql(actor: dict[str, Any] | None, action: str) -> Permi
 @hookimpl
 def forbidden(datasette: Datasette, request: Request) -> Response | None:
     if datasette.default_deny and not request.actor:
-        return Response.html(pages_of(datasette).render("signed_out.html", {}), status=403)
+        return pages_of(datasette).html("signed_out.html", {}, status=403)
     return None
 
 
@@ -64,9 +67,10 @@ def menu_links(datasette: Datasette) -> list[dict[str, str]]:
     return [{"href": pages_of(datasette).root, "label": "Sessions"}]
 
 
-@guard.stream
-async def static(pages: Pages, request: Request, send: guard.Send) -> Any:
-    return await asgi_static(pages.assets.folder)(request, send)
+async def static(datasette: Datasette, request: Request, send: guard.Send) -> Any:
+    """Nothing in there is anybody's: the page that asks to sign in has its style, too."""
+    guard.only_read(request)
+    return await asgi_static(pages_of(datasette).assets.folder)(request, send)
 
 
 static._datasette_static = True  # files that never change under one address: no need for no-store
@@ -78,3 +82,13 @@ def register_routes() -> list[tuple[str, Any]]:
         (r"/-/procy/sign-in$", guard.sign_in),
         (r"/-/procy/static/(?P<path>.+)$", static),
     ]
+
+
+@guard.page
+def nothing_here(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
+    return pages.message(404, "No such page", "What there is can be reached from the list of sessions.")
+
+
+@hookimpl(specname="register_routes", trylast=True)
+def register_last_route() -> list[tuple[str, Any]]:
+    return [(r"/-/procy/.*[^/]$", nothing_here)]

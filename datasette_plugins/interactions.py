@@ -9,10 +9,9 @@ from datasette import Request, Response, hookimpl
 
 from procy.store import read
 from procy.ui import guard, live, parts, topics
-from procy.ui.pages import Pages
-from procy.ui.window import place_of, window
-
-HITS = 60
+from procy.ui.pages import Pages, session_links
+from procy.ui.results import results
+from procy.ui.window import Place, place_of, window
 
 
 @guard.page
@@ -23,33 +22,23 @@ def interactions(pages: Pages, connection: sqlite3.Connection, request: Request)
         query = f"?{request.query_string}" if request.query_string else ""
         return Response.redirect(f"{pages.root}/s/{session['id']}{query}")
     if "q" in request.args:
-        return found(pages, connection, session, request)
+        return results(pages, connection, request, session)
+    place = Place(*(guard.number(request, name) for name in ("after", "before", "around")))
+    page, links = window(pages, connection, session, place), session_links(pages, session)
+    if page.total and not page.turns:
+        return Response.redirect(links["conversation"])
     totals = read.session_totals(connection, session["id"])
     context = {
-        "session": session, "totals": totals, "cost": session["cost_usd"] or totals["cost_usd"], "tab": "conversation",
-        "conversation": f"{pages.root}/s/{session['id']}", "terminal": f"{pages.root}/s/{session['id']}/terminal",
-        "page": window(pages, connection, session, guard.number(request, "after"), guard.number(request, "before")),
+        **links, "tab": "conversation", "page": page, "totals": totals, "cost": session["cost_usd"] or totals["cost_usd"],
         "children": read.children_of(connection, session["id"]), "parent": session["parent_id"],
     }  # fmt: skip
     return pages.html("interactions.html", context)
 
 
-def found(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, request: Request) -> Response:
-    """What a search in the session finds."""
-    query = guard.wanted(request)
-    context = {
-        "query": query, "session": session, "limit": HITS, "tab": "", "conversation": f"{pages.root}/s/{session['id']}",
-        "terminal": f"{pages.root}/s/{session['id']}/terminal",
-        "turns": read.search_turns(connection, query, HITS, session["id"]),
-        "places": read.search_terminal(connection, query, HITS, session["id"]),
-    }  # fmt: skip
-    return pages.html("results.html" if request.args.get("part") else "search.html", context)
-
-
 @guard.page
 def turn(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
     row = read.page_turn(connection, guard.variable(request, "turn"))
-    return Response.redirect(f"{pages.root}/s/{row['session_id']}{place_of(connection, row)}")
+    return Response.redirect(f"{pages.root}/s/{row['session_id']}{place_of(row)}")
 
 
 @guard.page
@@ -60,7 +49,7 @@ def part(pages: Pages, connection: sqlite3.Connection, request: Request) -> Resp
 
 
 @guard.stream
-async def events(pages: Pages, request: Request, send: guard.Send) -> Any:
+async def events(pages: Pages, request: Request) -> Any:
     database = await pages.database()
     handle = guard.variable(request, "session")
     session = await database.execute_fn(lambda connection: read.page_session(connection, handle)["id"])

@@ -1,10 +1,13 @@
 // The player. Without it, or without this file, the page shows the screen as text.
 
-const box = document.querySelector("#player");
-const titles = document.querySelector("#titles");
-const marks = box?.dataset.marks ? JSON.parse(box.dataset.marks) : null;
+import { $, $$, root } from "./dom.js";
+import { markTitle, titles } from "./reading.js";
+
+const box = $("#player");
+const marks = box?.dataset.marks ? JSON.parse(box.dataset.marks) : null;  // in the whole session: seq -> number of its mark
 let player = null;
 let speed = 1;
+let times = [];  // of the turns' marks: [seconds, seq]
 
 function create(options = {}) {
   const at = player?.getCurrentTime();
@@ -14,31 +17,58 @@ function create(options = {}) {
     fit: "both", theme: "procy", terminalFontFamily: "var(--mono)", controls: true, speed, preload: true, startAt: at,
     autoPlay: box.dataset.marker === undefined, ...options,
   });
+  if (marks) follow();
   window.procyPlayer = player;
+}
+
+// In the whole session: say which turn is played, and lead back to it.
+function follow() {
+  const turnAt = Object.fromEntries(Object.entries(marks).map(([seq, number]) => [number, seq]));
+  player.addEventListener("metadata", (found) => {
+    times = found.markers.map(([time], number) => [time, turnAt[number]]).filter(([, seq]) => seq);
+  });
+  player.addEventListener("marker", ({ index }) => turnAt[index] && show(turnAt[index]));
+  player.addEventListener("seeked", () => {
+    const now = player.getCurrentTime() + 0.01;
+    const [, seq] = times.findLast(([time]) => time <= now) ?? [];
+    if (seq && times.find(([, one]) => one === shown)?.[0] !== times.find(([, one]) => one === seq)[0]) show(seq);
+  });
+}
+
+let shown = null;
+
+function show(seq) {
+  shown = seq;
+  const title = markTitle(seq);
+  if (!title) return;
+  $(".now").replaceChildren(...$("a", title).cloneNode(true).childNodes);
+  $("#back").href = `${root}/t/${title.dataset.turn}`;
+}
+
+function playFrom(event) {
+  const seq = event.target.closest("li")?.dataset.seq;
+  if (!marks || marks[seq] === undefined || event.metaKey || event.ctrlKey) return;
+  event.preventDefault();
+  show(seq);
+  player.seek({ marker: marks[seq] }).then(() => player.play());
 }
 
 if (box && window.AsciinemaPlayer) {
   document.documentElement.classList.add("has-player");
   create();
   if (box.dataset.marker !== undefined) player.seek({ marker: Number(box.dataset.marker) });
-  for (const button of document.querySelectorAll("[data-speed]")) {
+  for (const button of $$("[data-speed]")) {
     button.addEventListener("click", () => {
-      for (const one of document.querySelectorAll("[data-speed]")) one.classList.toggle("here", one === button);
+      for (const one of $$("[data-speed]")) one.classList.toggle("here", one === button);
       speed = Number(button.dataset.speed);
       create({ autoPlay: true });
     });
   }
-  for (const button of document.querySelectorAll("[data-seek]")) {
+  for (const button of $$("[data-seek]")) {
     button.addEventListener("click", async () => {
       await player.pause();
       player.seek(button.dataset.seek === "0" ? 0 : button.dataset.seek);
     });
   }
-  titles?.addEventListener("click", (event) => {
-    const seq = event.target.closest("li")?.dataset.seq;
-    if (!marks || marks[seq] === undefined || event.metaKey || event.ctrlKey) return;
-    event.preventDefault();
-    for (const one of titles.children) one.classList.toggle("here", one.dataset.seq === seq);
-    player.seek({ marker: marks[seq] }).then(() => player.play());
-  });
+  titles?.addEventListener("click", playFrom);
 }

@@ -1,16 +1,14 @@
-"""Terminal recordings for the player: one turn, or the whole session with a mark at every turn. As recorded, unredacted."""
+"""Terminal recordings for the player: one turn, or the whole session. As recorded, unredacted."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from procy.parse.screen import Screen
 from procy.recording.cast import Mark, cast
-from procy.recording.marks import marks_of
 from procy.recording.terminal import TerminalLog
-from procy.store.db import from_iso
 
 LIMIT = 20 << 20  # bytes of terminal output that one page plays
 IDLE_S = 1.0
@@ -40,27 +38,20 @@ def clip_of(log: TerminalLog, turn: sqlite3.Row | None, at: int | None) -> Clip 
     return None if at is None else Clip(max(at - AROUND, 0), min(at + AROUND, end), at)
 
 
-def clip_cast(log: TerminalLog, clip: Clip, title: str) -> Iterator[str]:
+def clip_marks(log: TerminalLog, clip: Clip) -> list[Mark]:
+    """Gaps in a clip, and the place in it to stop at."""
+    marks = [mark for mark in gaps(log) if clip.start < mark.offset <= clip.end]
+    if clip.at is not None:
+        marks.append(Mark(clip.at, 0, "found"))
+    return sorted(marks, key=lambda mark: mark.offset)
+
+
+def clip_cast(log: TerminalLog, clip: Clip, marks: Sequence[Mark], title: str) -> Iterator[str]:
     """Begins with the exact screen at the clip's start."""
     reads = list(log.reads(clip.start, min(clip.end, clip.start + LIMIT)))
     began_ns = reads[0].time_ns if reads else 0
-    marks = [mark for mark in gaps(log) if clip.start < mark.offset <= clip.end]
-    if clip.at is not None:
-        marks = sorted([*marks, Mark(clip.at, 0, "found")], key=lambda mark: mark.offset)
     header = {"timestamp": began_ns // 1_000_000_000, "title": title}
     return cast(iter(reads), marks, log.picture_at(clip.start), header, IDLE_S, redact=False)
-
-
-def session_cast(connection: sqlite3.Connection, log: TerminalLog, session: sqlite3.Row) -> Iterator[str]:
-    first = next((event.picture for event in log.events() if event.picture), None) or log.picture_at(0)
-    header = {"timestamp": from_iso(session["started_at"]) // 1_000_000_000, "title": session["name"] or session["agent"]}
-    return cast(log.reads(0, LIMIT), marks_of(connection, log), first, header, IDLE_S, redact=False)
-
-
-def mark_numbers(connection: sqlite3.Connection, log: TerminalLog) -> dict[int, int]:
-    """Which of the marks in ``session_cast`` each turn is, by the turn's seq."""
-    labels = [mark.label.partition(":")[0] for mark in marks_of(connection, log)]
-    return {int(label): number for number, label in enumerate(labels) if label.isdigit()}
 
 
 def gaps(log: TerminalLog) -> list[Mark]:

@@ -16,7 +16,7 @@ from procy.ui import words
 
 LAST_TEXT = 8_000  # characters of the last piece of an answer that a page shows at once
 OTHER_TEXT = 2_500  # of the pieces before it
-PROMPT = 4_000
+SPARE = 500  # a text that is longer by so little is not cut
 FIRST_STEPS, LAST_STEPS = 3, 9  # shown of a turn with more than both and MIDDLE
 MIDDLE = 4
 LOOSE_CALLS = 3  # a run of more tool calls is folded into one line
@@ -68,6 +68,20 @@ class Between:
 
 
 Step = Said | Calls | Between
+TOKENS = (
+    ("input_tokens", "in"), ("cache_read_tokens", "cached"), ("cache_write_tokens", "to cache"), ("output_tokens", "out"),
+    ("reasoning_tokens", "reasoning"),
+)  # fmt: skip
+ALWAYS = ("input_tokens", "output_tokens")  # told even where they are 0
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file that the turn changed. ``path`` is relative where the file lies in the session's directory."""
+
+    path: str
+    change: str
+    diff: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,7 @@ class TurnView:
 
     row: sqlite3.Row
     steps: tuple[Step, ...]
-    files: tuple[sqlite3.Row, ...]
+    files: tuple[File, ...]
     version: str
 
     @property
@@ -84,24 +98,12 @@ class TurnView:
         return "procy" if self.row["origin"] == "procy" else "human"
 
     @property
-    def took_ms(self) -> float | None:
-        return words.between_ms(self.row["started_at"], self.row["ended_at"])
-
-
-class Answer:
-    """The response of a turn, of which a very long one's middle is not at hand."""
-
-    def __init__(self, head: str, tail: str, length: int) -> None:
-        self.head, self.tail, self.length = head, tail, length
-
-    def piece(self, start: int, end: int) -> str:
-        """Characters ``start`` to ``end``, or as many of them as there are at hand."""
-        if end <= len(self.head) or not self.tail:
-            return self.head[start:end]
-        begin = self.length - len(self.tail)
-        if start >= begin:
-            return self.tail[start - begin : end - begin]
-        return self.head[start:]
+    def facts(self) -> list[str]:
+        """Model, time, tokens and dollars, as far as they are known."""
+        row = self.row
+        told = [f"{words.tokens(row[name])} {word}" for name, word in TOKENS if row[name] or (row[name] == 0 and name in ALWAYS)]
+        took = words.duration(words.between_ms(row["started_at"], row["ended_at"]))
+        return [fact for fact in (row["model"], took, *told, words.dollars(row["cost_usd"])) if fact]
 
 
 def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str | None) -> list[TurnView]:
@@ -113,13 +115,14 @@ def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str |
 
 
 def view(row: sqlite3.Row, calls: Sequence[sqlite3.Row], files: Sequence[sqlite3.Row], cwd: str | None) -> TurnView:
-    return TurnView(row, tuple(shortened(all_steps(row, calls, cwd))), tuple(files), version_of(row, calls))
+    changed = tuple(File(words.below(file["path"], cwd), file["change"], bool(file["diff_length"])) for file in files)
+    return TurnView(row, tuple(shortened(all_steps(row["response"], calls, cwd))), changed, version_of(row, calls))
 
 
 def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row]) -> str:
     """Changes when what is shown of the turn does."""
     last = calls[-1] if calls else None
-    facts = [row["seq"], row["status"], row["ended_at"], row["response_length"], row["reasoning_length"], row["tool_count"],
+    facts = [row["seq"], row["status"], row["ended_at"], len(row["response"]), row["reasoning_length"], row["tool_count"],
              row["output_tokens"], row["terminal_from"], row["terminal_to"], row["origin"], row["error"],
              sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None]  # fmt: skip
     return format(hash_of(facts), "x")
@@ -131,31 +134,26 @@ def hash_of(facts: Iterable[object]) -> int:
     return crc32(repr(list(facts)).encode())
 
 
-def all_steps(row: sqlite3.Row, calls: Sequence[sqlite3.Row], cwd: str | None) -> list[Step]:
+def all_steps(response: str, calls: Sequence[sqlite3.Row], cwd: str | None) -> list[Step]:
     """Every step, whole."""
-    answer = Answer(row["response"], row["response_tail"], row["response_length"])
     steps: list[Step] = []
     run: list[sqlite3.Row] = []
     written = 0
     for call in calls:
-        text = answer.piece(written, call["response_at"]) if call["response_at"] > written else ""
+        text = response[written : call["response_at"]]
         if text.strip():
             if run:
                 steps.append(calls_step(len(steps), run, cwd))
                 run = []
-            steps.append(said(len(steps), text, call["response_at"] - written))
+            steps.append(Said(len(steps), text.strip("\n")))
         written = max(written, call["response_at"])
         run.append(call)
     if run:
         steps.append(calls_step(len(steps), run, cwd))
-    rest = answer.piece(written, answer.length)
+    rest = response[written:]
     if rest.strip():
-        steps.append(said(len(steps), rest, answer.length - written))
+        steps.append(Said(len(steps), rest.strip("\n")))
     return steps
-
-
-def said(number: int, text: str, length: int) -> Said:
-    return Said(number, text.strip("\n"), max(length - len(text), 0))
 
 
 def calls_step(number: int, run: Sequence[sqlite3.Row], cwd: str | None) -> Calls:
@@ -185,9 +183,8 @@ def shortened(steps: list[Step]) -> list[Step]:
 def short_step(step: Step, last: bool) -> Step:
     if isinstance(step, Said):
         limit = LAST_TEXT if last else OTHER_TEXT
-        return (
-            Said(step.number, step.text[:limit], step.more + max(len(step.text) - limit, 0)) if len(step.text) > limit else step
-        )
+        more = len(step.text) - limit
+        return Said(step.number, step.text[:limit], more) if more > SPARE else step
     if isinstance(step, Calls) and step.count > INLINE_CALLS:
         return Calls(step.number, step.count, step.names, step.failed, step.duration_ms, (), True)
     return step

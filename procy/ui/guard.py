@@ -12,11 +12,12 @@ import re
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 from datasette import Forbidden, Request, Response
 from datasette.app import Datasette
+from datasette.database import Database
 from datasette.resources import DatabaseResource
 from datasette.utils import sqlite_timelimit
 
@@ -29,7 +30,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 View = Callable[[Pages, sqlite3.Connection, Request], Response]
-AsyncView = Callable[[Pages, Request, Send], Awaitable[Any]]
+StreamView = Callable[[Pages, Request], Awaitable[Any]]
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 OWNER = {"id": "owner"}
@@ -124,58 +125,73 @@ def page(view: View) -> Callable[[Datasette, Request], Awaitable[Response]]:
             with sqlite_timelimit(connection, VIEW_LIMIT_MS):
                 return view(pages, connection, request)
 
-        try:
+        async def work() -> Response:
             database = await admit(pages, request)
-            return await database.execute_fn(answer)
-        except HandleError as error:
-            return pages.message(404, error.what[:1].upper() + error.what[1:], error.remedy)
-        except ProcyError as error:
-            return pages.message(500, error.what[:1].upper() + error.what[1:], error.remedy)
-        except sqlite3.OperationalError as error:
-            if str(error) != "interrupted":
-                raise
-            return pages.message(503, "This took too long", "Ask for less: more letters before a *, or one session only.")
+            return cast(Response, await database.execute_fn(answer))
+
+        return await answered(pages, work())
 
     return guarded
 
 
-def stream(view: AsyncView) -> Callable[[Datasette, Request, Send], Awaitable[Any]]:
-    """A view that answers by itself: files and event streams."""
+def stream(view: StreamView) -> Callable[[Datasette, Request], Awaitable[Any]]:
+    """A view that tells news for as long as somebody listens."""
 
-    async def guarded(datasette: Datasette, request: Request, send: Send) -> Any:
+    async def guarded(datasette: Datasette, request: Request) -> Any:
         pages = pages_of(datasette)
-        try:
+
+        async def work() -> Any:
             await admit(pages, request)
-            return await view(pages, request, send)
-        except HandleError as error:
-            return pages.message(404, error.what[:1].upper() + error.what[1:], error.remedy)
+            return await view(pages, request)
+
+        return await answered(pages, work())
 
     return guarded
 
 
-async def admit(pages: Pages, request: Request) -> Any:
+async def answered(pages: Pages, work: Awaitable[Any]) -> Any:
+    """What a view answers, or the page that says what is wrong."""
+    try:
+        return await work
+    except ProcyError as error:
+        status = 404 if isinstance(error, HandleError) else 500
+        return pages.message(status, error.what[:1].upper() + error.what[1:], error.remedy)
+    except sqlite3.OperationalError as error:
+        if str(error) != "interrupted":
+            raise
+        return pages.message(503, "This took too long", "Ask for less: more letters before a *, or one session only.")
+
+
+async def admit(pages: Pages, request: Request) -> Database:
     """The database, for whoever may see it. Raises Datasette's Forbidden."""
     database = await pages.database()
-    if request.method not in ("GET", "HEAD"):
-        raise Forbidden("These pages are only read")
+    only_read(request)
     resource = DatabaseResource(database.name)
     await pages.datasette.ensure_permission(action="view-database", resource=resource, actor=request.actor)
     return database
 
 
+def only_read(request: Request) -> None:
+    """Raises Datasette's Forbidden for what would change something."""
+    if request.method not in ("GET", "HEAD"):
+        raise Forbidden("These pages are only read")
+
+
 async def sign_in(datasette: Datasette, request: Request) -> Response:
-    """Follow a link of ``procy ui`` or ``procy open``: the only view of ours without a check before it."""
+    """Follow a link of ``procy ui`` or ``procy open``: the only view without a check before it. Whoever follows it uses it up."""
     pages = pages_of(datasette)
     onward = safe_path(request.args.get("next") or pages.root)
+    start, key = pages.server.start if pages.server else "", request.args.get("key") or ""
+    name = check_key(datasette._secret, start, key, time.time()) if pages.server else None
+    fresh = name is not None and name not in pages.used_keys
+    if name is not None:
+        pages.used_keys.add(name)
     if request.actor:
         return Response.redirect(onward)
     if pages.server is None:
         return pages.message(404, "No sign-in here", "Plain datasette signs in with the link that its --root option prints.")
-    secret, key = datasette._secret, request.args.get("key") or ""
-    name = check_key(secret, pages.server.start, key, time.time())
-    if name is None or name in pages.used_keys:
+    if not fresh:
         return pages.message(403, "This link has been used, or is too old", "Make a new one with: procy open")
-    pages.used_keys.add(name)
     response = Response.redirect(onward)
     datasette.set_actor_cookie(response, OWNER, expire_after=SIGNED_IN_S)
     return response

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +20,8 @@ from datasette.database import Database
 from datasette.utils.asgi import AsgiStream, AsgiWriter
 
 from procy.store.db import open_reader
+
+log = logging.getLogger("procy.ui")
 
 TICK_S = 0.15
 ERROR_S = 2.0  # before another try, when the database cannot be read
@@ -74,19 +77,31 @@ class Hub:
                 try:
                     now = connection.execute("PRAGMA data_version").fetchone()[0]
                     if now != version:
-                        version = now
                         await self.publish(database)
+                        version = now
                 except sqlite3.Error:
+                    log.exception("the news cannot be read; trying again")
                     await asyncio.sleep(ERROR_S)
                 await asyncio.sleep(TICK_S)
         finally:
             connection.close()
 
     async def publish(self, database: Database) -> None:
+        """Tell every topic's news. Raises sqlite3.Error, once all were asked, where one has to be asked again."""
+        unread: sqlite3.Error | None = None
         for topic, queues in list(self.topics.values()):
-            for event in await database.execute_fn(topic.news):
+            found = [BEHIND]
+            try:
+                found = await database.execute_fn(topic.news)
+            except sqlite3.Error as error:
+                unread, found = error, []
+            except Exception:
+                log.exception("the news of %s cannot be told", topic.key)
+            for event in found:
                 for queue in queues:
                     offer(queue, event)
+        if unread:
+            raise unread
 
     def close(self) -> None:
         """End every stream."""

@@ -79,6 +79,7 @@ class Pages:
         environment.filters |= {
             "ago": words.ago, "clock": words.clock, "stamp": words.stamp, "tokens": words.tokens, "dollars": words.dollars,
             "duration": words.duration, "one_line": words.one_line, "prose": prose.prose, "highlighted": prose.highlighted,
+            "json_words": prose.json_words,
             "short": short, "home": lambda path: words.home_short(path, os.path.expanduser("~")),
         }  # fmt: skip
         environment.globals |= {"asset": lambda name: self.assets.url(self.root, name), "diff_lines": prose.diff_lines}
@@ -95,6 +96,12 @@ class Pages:
     def message(self, status: int, title: str, text: str) -> Response:
         """A page that says what is wrong and what to do."""
         return self.html("message.html", {"title": title, "text": text}, status)
+
+
+def session_links(pages: Pages, session: sqlite3.Row) -> dict[str, Any]:
+    """A session and the addresses of its two pages."""
+    conversation = f"{pages.root}/s/{session['id']}"
+    return {"session": session, "conversation": conversation, "terminal": f"{conversation}/terminal"}
 
 
 _pages: WeakKeyDictionary[Datasette, Pages] = WeakKeyDictionary()

@@ -11,7 +11,6 @@ from procy.store import read
 from procy.ui import words
 from procy.ui.conversation import Call, Calls, Said, Step, all_steps
 
-WHOLE = (1 << 30, 1 << 30, 0)
 RESULT = 400_000  # characters of a tool's result that a browser is given
 NAME = re.compile(r"(prompt|reasoning|step|steps|call|file)(?:-(\d{1,9}))?(?:-(\d{1,9}))?")
 
@@ -62,8 +61,10 @@ def call_part(connection: sqlite3.Connection, turn: sqlite3.Row, seq: int) -> Pa
 
 
 def steps_part(connection: sqlite3.Connection, turn: sqlite3.Row, title: str, first: int, last: int) -> Part:
-    row = read.page_turns(connection, turn["session_id"], turn["seq"] - 1, limit=1, size=WHOLE)[0]
-    steps = all_steps(row, read.page_calls(connection, [turn["id"]])[turn["id"]], cwd_of(connection, turn))[first : last + 1]
+    calls = read.page_calls(connection, [turn["id"]])[turn["id"]]
+    steps = all_steps(turn["response"], calls, cwd_of(connection, turn))[first : last + 1]
+    if not steps:
+        raise HandleError(f"turn {turn['seq']} has no step {first}", "Load its page again")
     if len(steps) == 1 and isinstance(steps[0], Said):
         return Part(kind="text", title=title, text=steps[0].text)
     if len(steps) == 1 and isinstance(steps[0], Calls):

@@ -24,6 +24,7 @@ INLINE = re.compile(
     re.MULTILINE,
 )
 MATCH = re.compile("\x01([^\x01\x02]*)\x02")
+JSON_MARK = re.compile(r'\\u(?P<code>[0-9a-fA-F]{4})|\\(?P<escaped>.)|"\s*:\s*"?|"\s*,\s*"|[{\[]+"|"[}\]]+|"', re.DOTALL)
 AFTER_LINK = ".,;:!?)]*_"
 
 
@@ -99,6 +100,19 @@ def highlighted(snippet: str | None) -> Markup:
     """A search result's snippet: matches stand between \\x01 and \\x02."""
     text = MATCH.sub(r"<mark>\1</mark>", str(escape(" ".join((snippet or "").split()))))
     return Markup(text.replace("\x01", "").replace("\x02", ""))
+
+
+def json_words(snippet: str) -> str:
+    """A piece of JSON as one reads it: without its quotes and brackets."""
+    return JSON_MARK.sub(json_word, snippet)
+
+
+def json_word(mark: re.Match[str]) -> str:
+    if mark["code"]:
+        return chr(int(mark["code"], 16))
+    if mark["escaped"]:
+        return " " if mark["escaped"] in "nrt" else mark["escaped"]
+    return ": " if ":" in mark[0] else " · " if "," in mark[0] else ""
 
 
 def diff_lines(diff: str) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Iterable
 
@@ -10,9 +11,10 @@ from procy.store import read
 from procy.ui.conversation import TurnView, hash_of, load
 from procy.ui.live import BEHIND, Event
 from procy.ui.pages import Pages
-from procy.ui.window import TURNS, floor_of, render_title, render_turn
+from procy.ui.window import LATE, TURNS, floor_of, render_title, render_turn
 
 SESSIONS = 50
+AT_ONCE = TURNS + 10  # turns that are told; who lacks more has to load the page again
 
 
 class SessionTopic:
@@ -33,6 +35,9 @@ class SessionTopic:
         if self.floor is None:
             self.floor = max(read.turn_range(connection, self.session_id)[2] - TURNS, 0)
         views = self.views(connection, session, self.floor)
+        if len(views) == AT_ONCE:
+            self.floor, self.told = max(read.turn_range(connection, self.session_id)[2] - LATE, 0), {}
+            return [BEHIND]
         changed = [view for view in views if self.told.get(view.row["id"]) != view.version]
         self.told = {view.row["id"]: view.version for view in views}
         self.floor = floor_of(views) if views else self.floor
@@ -47,14 +52,15 @@ class SessionTopic:
         session = session_row(connection, self.session_id)
         if session is None:
             return []
-        floor = int(last_id) if last_id.isdigit() else read.turn_range(connection, self.session_id)[2]
+        known = re.fullmatch(r"\d{1,15}", last_id)
+        floor = int(last_id) if known else read.turn_range(connection, self.session_id)[2]
         views = self.views(connection, session, floor)
         if len(views) > TURNS:
             return [BEHIND]
         return [*self.turn_events(views, floor_of(views) if views else floor), self.state_event(session)]
 
     def views(self, connection: sqlite3.Connection, session: sqlite3.Row, floor: int) -> list[TurnView]:
-        rows = read.page_turns(connection, self.session_id, max(floor - 1, 0), limit=TURNS + 10)
+        rows = read.page_turns(connection, self.session_id, max(floor - 1, 0), limit=AT_ONCE)
         return load(connection, rows, session["cwd"])
 
     def turn_events(self, views: Iterable[TurnView], floor: int) -> Iterable[Event]:

@@ -14,8 +14,17 @@ from procy.ui.pages import Pages
 
 TURNS = 50
 BYTES = 280_000  # of the turns on a page; at least one is shown
+AT_ONCE = 10  # turns read at a time
 LATE = 2  # finished turns before the last that may still change: where their screens ended is known a second later
-BEFORE_TURN = 6  # turns shown above one that a link leads to
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page lies: after a turn, before one, around one, or at the end; by seq."""
+
+    after: int | None = None
+    before: int | None = None
+    around: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +41,74 @@ class Window:
     floor: int
 
 
-def window(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, after: int | None, before: int | None) -> Window:
-    """What follows ``after``, or comes before ``before``, or the newest turns; as many as fit."""
+def window(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, place: Place) -> Window:
+    """The turns of a place; as many as fit."""
     total, first, last = read.turn_range(connection, session["id"])
-    backwards = after is None
-    end = None if not backwards else before if before is not None else last + 1
-    rows = read.page_turns(connection, session["id"], after or 0, end, TURNS)
-    views = load(connection, rows, session["cwd"])
-    kept = fitting([(view, render_turn(pages, view)) for view in views], backwards)
-    shown = [view for view, _ in kept]
-    seqs = [view.row["seq"] for view in shown]
-    return Window(
-        tuple(html for _, html in kept), tuple(render_title(pages, view.row) for view in shown),
-        seqs[0] if seqs else 0, seqs[-1] if seqs else 0, total,
-        bool(seqs) and seqs[0] > first, bool(seqs) and seqs[-1] < last, floor_of(shown),
-    )  # fmt: skip
+    filling = Filling(pages, connection, session)
+    if place.around is not None:
+        filling.around(place.around)
+    elif place.after is not None:
+        filling.forwards(place.after)
+    else:
+        filling.backwards(place.before if place.before is not None else last + 1)
+    views = [view for view, _ in filling.shown]
+    titles = tuple(render_title(pages, view.row) for view in views)
+    earlier, later = (filling.first > first, filling.last < last) if views else (False, False)
+    turns = tuple(html for _, html in filling.shown)
+    return Window(turns, titles, filling.first, filling.last, total, earlier, later, floor_of(views))
 
 
-def fitting(turns: list[tuple[TurnView, Markup]], backwards: bool) -> list[tuple[TurnView, Markup]]:
-    """As many as fit, from the end where ``backwards`` is set."""
-    kept: list[tuple[TurnView, Markup]] = []
-    size = 0
-    for one in reversed(turns) if backwards else turns:
-        size += len(one[1].encode())
-        if kept and size > BYTES:
-            break
-        kept.append(one)
-    return kept[::-1] if backwards else kept
+class Filling:
+    """The turns of a page in order, taken from either side until it is full."""
+
+    def __init__(self, pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row) -> None:
+        self.pages, self.connection, self.session = pages, connection, session
+        self.shown: list[tuple[TurnView, Markup]] = []
+        self.bytes = 0
+
+    @property
+    def first(self) -> int:
+        return self.shown[0][0].row["seq"] if self.shown else 0
+
+    @property
+    def last(self) -> int:
+        return self.shown[-1][0].row["seq"] if self.shown else 0
+
+    def around(self, seq: int) -> None:
+        """The turn itself whatever its size, a third of the page above it, and what follows."""
+        self.forwards(seq - 1, turns=1)
+        if self.shown:
+            self.backwards(self.first, BYTES // 3, TURNS // 3)
+            self.forwards(self.last)
+            self.backwards(self.first)
+
+    def forwards(self, after: int, room: int = BYTES, turns: int = TURNS) -> None:
+        key = self.session["id"]
+        while rows := read.page_turns(self.connection, key, after, limit=AT_ONCE):
+            for view in load(self.connection, rows, self.session["cwd"]):
+                if not self.take(view, len(self.shown), room, turns):
+                    return
+            after = rows[-1]["seq"]
+
+    def backwards(self, before: int, room: int = BYTES, turns: int = TURNS) -> None:
+        key = self.session["id"]
+        while rows := read.page_turns(self.connection, key, before=before, limit=AT_ONCE):
+            for view in reversed(load(self.connection, rows, self.session["cwd"])):
+                if not self.take(view, 0, room, turns):
+                    return
+            before = rows[0]["seq"]
+
+    def take(self, view: TurnView, at: int, room: int, turns: int) -> bool:
+        """Add a turn if there is room for it; there is for the first."""
+        if len(self.shown) >= turns:
+            return False
+        html = render_turn(self.pages, view)
+        size = len(html.encode())
+        if self.shown and self.bytes + size > room:
+            return False
+        self.shown.insert(at, (view, html))
+        self.bytes += size
+        return True
 
 
 def floor_of(views: Sequence[TurnView]) -> int:
@@ -75,11 +125,9 @@ def render_turn(pages: Pages, view: TurnView) -> Markup:
 
 
 def render_title(pages: Pages, turn: sqlite3.Row) -> Markup:
-    return pages.render("title.html", {"turn": turn, "terminal": False})
+    return pages.render("title.html", {"turn": turn, "to_screen": False})
 
 
-def place_of(connection: sqlite3.Connection, turn: sqlite3.Row) -> str:
+def place_of(turn: sqlite3.Row) -> str:
     """The query string and fragment of the conversation page on which a turn is."""
-    _, _, last = read.turn_range(connection, turn["session_id"])
-    query = f"?after={max(turn['seq'] - 1 - BEFORE_TURN, 0)}" if turn["seq"] <= last - TURNS // 2 else ""
-    return f"{query}#t{turn['seq']}"
+    return f"?around={turn['seq']}#t{turn['seq']}"

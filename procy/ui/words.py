@@ -46,11 +46,6 @@ def duration(ms: float | None) -> str:
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min".replace(" 0 min", "")
 
 
-def size(count: int) -> str:
-    """Characters or bytes: ``312``, ``4.1k``, ``2.3M``."""
-    return tokens(count)
-
-
 def parse_time(iso: str) -> datetime:
     return datetime.fromisoformat(iso.replace("Z", "+00:00")).astimezone()
 
@@ -134,6 +129,11 @@ def arguments(text: str | None) -> list[tuple[str, str]]:
         (name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2))
         for name, value in found.items()
     ]
+
+
+def below(path: str, folder: str | None) -> str:
+    """``src/a.py`` for a path below the folder, else the path itself."""
+    return path.removeprefix(folder.rstrip("/") + "/") if folder else path
 
 
 def home_short(path: str | None, home: str) -> str:

@@ -16,7 +16,7 @@ from procy.store import write
 from procy.store.db import open_reader, open_writer
 from procy.ui.assets import Assets, plugins_folder
 
-from .browser import Browser, find_chromium, until
+from .browser import Browser, find_chromium
 from .conftest import Served
 from .sample import turn
 
@@ -74,7 +74,7 @@ def test_from_the_list_to_a_session(tab: Browser, served: Served) -> None:
     tab.press("j")
     tab.wait("document.activeElement.closest('.session')")
     tab.press("Enter")
-    tab.wait("document.querySelectorAll('.turn').length == 9")
+    tab.wait("document.readyState == 'complete' && document.querySelectorAll('.turn').length == 9")
     tab.press("u")
     tab.wait("location.pathname == '/-/procy'")
 
@@ -253,5 +253,4 @@ def test_another_site_cannot_frame_or_read_us(tab: Browser, served: Served) -> N
     tab.open("about:blank")
     blocked = tab.js(f"fetch('{served.base}/-/procy', {{credentials: 'include'}}).then(() => 'read', () => 'blocked')")
     assert blocked == "blocked"
-    until(lambda: True, "")
     tab.errors.clear()
