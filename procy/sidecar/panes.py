@@ -106,10 +106,9 @@ class PaneWatch:
             return
         trouble = self.troubles.setdefault(follower.id, Trouble(now_ns, ""))
         if follower.pipe_ended_ns and pane.piped:
-            names = "; ".join(
-                tool[:120] for tool in pipe_tools(pane.server_pid, {one.pid for one in panes}) if "procy" not in tool
-            )
-            follower.trouble = trouble.cause = f"another tool pipes the pane: {names or 'unknown'}"
+            tools = pipe_tools(pane.server_pid, {one.pid for one in panes})
+            names = "; ".join(tool[:120] for tool in tools if "procy" not in tool) or "unknown"
+            follower.trouble = trouble.cause = f"another tool pipes the pane: {names}"
         elif now_ns - trouble.since_ns > PATIENCE_NS:
             cause = trouble.cause or ("the pipe was closed" if follower.pipe_ended_ns else "the tap was killed")
             self.attach_again(follower, pane, cause)

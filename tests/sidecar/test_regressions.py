@@ -31,11 +31,7 @@ def test_the_next_agent_in_a_pane_is_recorded_as_well(shell: Lab) -> None:
     for number in (1, 2, 3):
         shell.type(f"procy record -- sh -c 'echo run {number}'; echo 'shell'{number}")
         shell.wait_for(f"shell{number}")
-    wait_until(
-        lambda: len(shell.rows("SELECT 1 FROM sessions WHERE status = 'ended'")) == 3,
-        30,
-        f"{shell.rows('SELECT id, command, status, pane_id FROM sessions')}\n{shell.log()}\n{shell.screen()}",
-    )
+    wait_until(lambda: len(shell.rows("SELECT 1 FROM sessions WHERE status = 'ended'")) == 3, 30)
     for row, number in zip(shell.rows("SELECT id FROM sessions ORDER BY started_at"), (1, 2, 3), strict=True):
         assert b"run %d" % number in shell.recorded(str(row["id"]))
 
