@@ -1,10 +1,36 @@
-"""Prints what the generic profile made of the real clients' screens."""
+"""The clients under test, the server they talk to, and what the generic profile made of their screens."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.clients.install import CLIENTS, ClientUnavailable, install
 from tests.clients.recording import SCREEN
+from tests.model_server import ModelServer
+
+
+@pytest.fixture(params=list(CLIENTS))
+def client(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def executable(client: str) -> Path:
+    try:
+        return install(CLIENTS[client])
+    except ClientUnavailable as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    with ModelServer() as server:
+        yield server
+    assert not server.errors
 
 
 def pytest_configure(config: Any) -> None:

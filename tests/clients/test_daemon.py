@@ -14,7 +14,6 @@ import pytest
 
 from tests.clients.driver import Driver
 from tests.clients.homes import Home, codex_home
-from tests.clients.install import CLIENTS, ClientUnavailable, install
 from tests.clients.recording import Recording, begin_recording, recorded
 from tests.model_server import ModelServer
 
@@ -22,17 +21,17 @@ pytestmark = pytest.mark.clients
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    try:
-        executable = install(CLIENTS["codex"])
-    except ClientUnavailable as error:
-        pytest.skip(str(error))
-    with ModelServer() as server:
-        home = codex_home(tmp_path, executable, server.url)
-        yield dataclasses.replace(home, command=tuple(word for word in home.command if word != "--no-daemon"))
-        for file in (home.path / ".codex" / "app-server-daemon").glob("*.pid"):
-            with suppress(OSError, ValueError):
-                os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
+def client() -> str:
+    return "codex"
+
+
+@pytest.fixture
+def home(executable: Path, server: ModelServer, tmp_path: Path) -> Iterator[Home]:
+    home = codex_home(tmp_path, executable, server.url)
+    yield dataclasses.replace(home, command=tuple(word for word in home.command if word != "--no-daemon"))
+    for file in (home.path / ".codex" / "app-server-daemon").glob("*.pid"):
+        with suppress(OSError, ValueError):
+            os.kill(json.loads(file.read_text())["pid"], signal.SIGKILL)
 
 
 def ask(driver: Driver, prompt: str) -> None:

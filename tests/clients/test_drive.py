@@ -14,7 +14,6 @@ import pytest
 
 from tests.clients.driver import Driver
 from tests.clients.homes import HOMES
-from tests.clients.install import CLIENTS, ClientUnavailable, install
 from tests.clients.scripts import LINES, SCRIPTS
 from tests.model_server import ModelServer
 from tests.model_server.scenario import Usage, answer_for, usage_for
@@ -22,26 +21,6 @@ from tests.model_server.scenario import Usage, answer_for, usage_for
 pytestmark = pytest.mark.clients
 
 ANSWERED = ["single_line", "pasted_lines", "two_tools", "written_file", "thinking", "big_answer", "unicode", "queued", "cleared"]
-
-
-@pytest.fixture(params=list(CLIENTS))
-def client(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-@pytest.fixture
-def executable(client: str) -> Path:
-    try:
-        return install(CLIENTS[client])
-    except ClientUnavailable as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
-    assert not server.errors
 
 
 @pytest.fixture

@@ -16,31 +16,11 @@ import pytest
 
 from tests.clients.driver import Driver
 from tests.clients.homes import HOMES
-from tests.clients.install import CLIENTS, ClientUnavailable, install
 from tests.clients.recording import Recording, begin_recording, measure_screen, recorded, state
 from tests.clients.scripts import ASKING_SCRIPTS, SCRIPTS
 from tests.model_server import ModelServer
 
 pytestmark = pytest.mark.clients
-
-
-@pytest.fixture(params=list(CLIENTS))
-def client(request: pytest.FixtureRequest) -> str:
-    return request.param
-
-
-@pytest.fixture
-def executable(client: str) -> Path:
-    try:
-        return install(CLIENTS[client])
-    except ClientUnavailable as error:
-        pytest.skip(str(error))
-
-
-@pytest.fixture
-def server() -> Iterator[ModelServer]:
-    with ModelServer() as server:
-        yield server
 
 
 @pytest.fixture
