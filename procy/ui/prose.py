@@ -24,7 +24,10 @@ INLINE = re.compile(
     re.MULTILINE,
 )
 MATCH = re.compile("\x01([^\x01\x02]*)\x02")
-JSON_MARK = re.compile(r'\\u(?P<code>[0-9a-fA-F]{4})|\\(?P<escaped>.)|"\s*:\s*"?|"\s*,\s*"|[{\[]+"|"[}\]]+|"', re.DOTALL)
+JSON_MARK = re.compile(
+    r"""(?P<next>"?[}\]]*\n[{\[]*"?|"\s*,\s*")|(?P<value>"\s*:\s*"?)|\\u(?P<code>[0-9a-fA-F]{4})|\\(?P<escaped>.)|[{\[]+"|"[}\]]*""",
+    re.DOTALL,
+)
 AFTER_LINK = ".,;:!?)]*_"
 
 
@@ -112,7 +115,7 @@ def json_word(mark: re.Match[str]) -> str:
         return chr(int(mark["code"], 16))
     if mark["escaped"]:
         return " " if mark["escaped"] in "nrt" else mark["escaped"]
-    return ": " if ":" in mark[0] else " · " if "," in mark[0] else ""
+    return ": " if mark["value"] else " · " if mark["next"] else ""
 
 
 def diff_lines(diff: str) -> Iterator[tuple[str, str]]:

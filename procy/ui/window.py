@@ -76,35 +76,35 @@ class Filling:
 
     def around(self, seq: int) -> None:
         """The turn itself whatever its size, a third of the page above it, and what follows."""
-        self.forwards(seq - 1, turns=1)
+        self.forwards(seq - 1, share=0)
         if self.shown:
-            self.backwards(self.first, BYTES // 3, TURNS // 3)
+            self.backwards(self.first, share=1 / 3)
             self.forwards(self.last)
             self.backwards(self.first)
 
-    def forwards(self, after: int, room: int = BYTES, turns: int = TURNS) -> None:
+    def forwards(self, after: int, share: float = 1) -> None:
         key = self.session["id"]
         while rows := read.page_turns(self.connection, key, after, limit=AT_ONCE):
             for view in load(self.connection, rows, self.session["cwd"]):
-                if not self.take(view, len(self.shown), room, turns):
+                if not self.take(view, len(self.shown), share):
                     return
             after = rows[-1]["seq"]
 
-    def backwards(self, before: int, room: int = BYTES, turns: int = TURNS) -> None:
+    def backwards(self, before: int, share: float = 1) -> None:
         key = self.session["id"]
         while rows := read.page_turns(self.connection, key, before=before, limit=AT_ONCE):
             for view in reversed(load(self.connection, rows, self.session["cwd"])):
-                if not self.take(view, 0, room, turns):
+                if not self.take(view, 0, share):
                     return
             before = rows[0]["seq"]
 
-    def take(self, view: TurnView, at: int, room: int, turns: int) -> bool:
-        """Add a turn if there is room for it; there is for the first."""
-        if len(self.shown) >= turns:
+    def take(self, view: TurnView, at: int, share: float) -> bool:
+        """Add a turn if that share of the page has room for it; it has for the first."""
+        if self.shown and len(self.shown) >= TURNS * share:
             return False
         html = render_turn(self.pages, view)
         size = len(html.encode())
-        if self.shown and self.bytes + size > room:
+        if self.shown and self.bytes + size > BYTES * share:
             return False
         self.shown.insert(at, (view, html))
         self.bytes += size

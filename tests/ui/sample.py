@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,20 @@ def make_home(home: Path) -> Places:
     add_main(connection)
     connection.close()
     return places
+
+
+def make_long_session(places: Places, count: int, make: Callable[[int], Turn]) -> str:
+    """A session of ``count`` turns; returns its id."""
+    session = "LONGSESSION"
+    connection = open_writer(places.db)
+    with write.transaction(connection):
+        write.put_session(connection, session, {"agent": "codex", "started_at": "2020-01-01T00:00:00.000Z", "status": "ended"})
+        for number in range(1, count + 1):
+            one = make(number)
+            one = replace(one, key=f"long-{number}", started_ns=one.started_ns + number * 10**9)
+            write.put_turn(connection, session, one, mask=str, cost=None)
+    connection.close()
+    return session
 
 
 def add_main(connection: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from pathlib import Path
@@ -111,6 +112,20 @@ def test_a_link_signs_in_once(site: Site) -> None:
     assert used.status_code == 302  # who is in stays in
 
 
+def test_a_link_is_used_up_by_who_is_in_already(site: Site) -> None:
+    path = sign_in_link(site.places, SERVER).partition("7862")[2]
+    assert site.ask(path).status_code == 302
+    assert site.ask(path, actor=None).status_code == 403
+
+
+def test_who_is_not_signed_in_sees_how_to_in_our_style(site: Site) -> None:
+    response = site.ask("/-/procy", actor=None)
+    assert response.status_code == 403 and "procy open" in response.text and 'role="search"' not in response.text
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    style = re.search(r'href="([^"]+procy\.css[^"]+)"', response.text)[1]  # type: ignore[index]
+    assert site.ask(style, actor=None).status_code == 200
+
+
 @pytest.mark.parametrize(
     "change",
     [lambda key: key[:-1] + "0", lambda key: key.replace("this-start", "that-start"), lambda key: "", lambda key: "a.b.c.d"],
@@ -198,6 +213,12 @@ def test_other_databases_are_no_error(site: Site, tmp_path: Path) -> None:
     site.run(site.datasette.invoke_startup())
     response = site.ask("/-/procy", actor=None)
     assert response.status_code == 500 and "none of these databases" in response.text.lower()
+    assert site.ask("/-/procy/events", actor=None).status_code == 500
+    style = re.search(r'href="([^"]+procy\.css[^"]+)"', response.text)[1]  # type: ignore[index]
+    assert site.ask(style, actor=None).status_code == 200
+    site.run(site.datasette.start_background_tasks())
+    site.run(asyncio.sleep(0.1))
+    assert [task.state for task in site.datasette._background_tasks.tasks()] == ["completed"]
     site.datasette = Datasette([str(other), site.places.db], plugins_dir=str(plugins_folder()))
     site.run(site.datasette.invoke_startup())
     assert "Parser fix" in site.ask("/-/procy", actor=None).text

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -125,6 +128,66 @@ def test_too_much_to_tell_is_one_word(served: Served) -> None:
     stream.close()
 
 
+def test_a_listening_page_is_told_when_it_cannot_follow(served: Served) -> None:
+    served.sign_in()
+    session = session_of(served.places)
+    stream = Stream(served, f"/-/procy/s/{session}/events?since=9")
+    stream.read_until("event: state")
+    stream.text = ""
+    with writing(served.places) as connection:
+        for number in range(20, 120):
+            write.put_turn(connection, session, turn(number, f"many {number}"), mask=str, cost=None)
+    assert "event: behind" in stream.read_until("event: ")
+    stream.text = ""
+    say(served.places, session, 130, "the next one")  # and goes on from the real end
+    stream.read_until("the next one")
+    assert [data["seq"] for name, data, _ in stream.events() if name == "turn"][-1] == 110
+    stream.close()
+
+
+class Failing:
+    """A topic whose first news after the look at the start fails."""
+
+    def __init__(self, key: str, error: Exception | None) -> None:
+        self.key, self.error, self.calls = key, error, 0
+
+    def news(self, connection: Any) -> list[Event]:
+        self.calls += 1
+        if self.calls == 2 and self.error:
+            raise self.error
+        return [Event("turn", str(self.calls))]
+
+    def since(self, connection: Any, last_id: str) -> list[Event]:
+        return []
+
+
+def test_a_topic_that_fails_stops_no_other(site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A mistake of ours is told as BEHIND; what the database could not give is asked for again."""
+    from procy.ui import live
+
+    monkeypatch.setattr(live, "ERROR_S", 0.01)
+    topics = [Failing("mistaken", KeyError("x")), Failing("locked", sqlite3.OperationalError("locked")), Failing("sound", None)]
+
+    async def listen() -> list[list[str]]:
+        hub, database = Hub(), site.datasette.get_database("procy")
+        queues = []
+        async with contextlib.AsyncExitStack() as stack:
+            for topic in topics:
+                making: Any = lambda topic=topic: topic  # noqa: E731
+                queues.append((await stack.enter_async_context(hub.listening(database, making, topic.key)))[1])
+            polling = asyncio.ensure_future(hub.run(database))
+            told = [str(await asyncio.wait_for(queue.get(), 5)) for queue in queues]
+            say(site.places, site.session, 20, "more")
+            told += [str(await asyncio.wait_for(queue.get(), 5)) for queue in queues]
+            hub.close()
+            await polling
+        return told
+
+    told = [event.partition("\n")[0] + event.partition("data: ")[2].strip() for event in site.run(listen())]
+    assert told[:3] == ["event: behind{}", "event: turn3", "event: turn2"]
+    assert "mistaken" in caplog.text and all("event: turn" in event for event in told[3:])
+
+
 def test_the_list_of_sessions_is_told_of_new_ones(served: Served) -> None:
     served.sign_in()
     stream = Stream(served, "/-/procy/events")
@@ -217,8 +280,6 @@ def test_who_leaves_is_forgotten(places: Places, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_page_too_slow_is_told_to_load_again() -> None:
-    import asyncio
-
     async def fill() -> list[Event | None]:
         queue: asyncio.Queue[Event | None] = asyncio.Queue(WAITING)
         for number in range(WAITING + 1):

@@ -66,6 +66,17 @@ def test_no_text_gets_markup_through(text: str) -> None:
     assert "<" not in html
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"command": 'a "b"\n[1]', "n": "x"}, 'command: a "b" [1] · n: x'),
+        ({"path": "grün", "list": ["a", "b"]}, "path: grün · list: a · b"),
+    ],
+)
+def test_json_is_read_as_words(value: object, said: str) -> None:
+    assert prose.json_words(json.dumps(value)) == said
+
+
 def test_a_long_text_takes_no_time() -> None:
     for text in ("**a " * 50_000, "`" * 200_000, "```\n" * 50_000, "|a\n" * 50_000, "http://" * 30_000, "#" * 200_000):
         began = time.perf_counter()
