@@ -106,8 +106,7 @@ class Follower:
 
     def tick(self, now_ns: int) -> None:
         caught_up = not self.read_terminal(now_ns)
-        if not self.ending and self.meta.wanted != "off":
-            self.watch_agent(now_ns)
+        self.watch_agent(now_ns)
         self.read_conversations(now_ns)
         self.read_hooks()
         self.write_turns(now_ns)
@@ -144,6 +143,8 @@ class Follower:
         for item in self.terminal.advance(READ_BYTES):
             read = True
             if isinstance(item, Read):
+                if not self.agent.looked_ns:  # who is there decides how the first bytes are read
+                    self.watch_agent(now_ns)
                 while self.later and self.later[0].offset <= item.offset:
                     tell(self.reader, self.later.pop(0))
                 self.last_ns = item.time_ns
@@ -195,6 +196,8 @@ class Follower:
 
     def watch_agent(self, now_ns: int) -> None:
         """Notice another program in the pane, and ask the agent for its conversations."""
+        if self.ending or self.meta.wanted == "off":
+            return
         if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process
             shell_waits = process is not None and process.pid == self.meta.pane_pid and is_shell(process.argv)

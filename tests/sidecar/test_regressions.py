@@ -200,3 +200,32 @@ def test_after_a_crash_status_finds_out(shell: Lab) -> None:
     wait_until(lambda: not shell.sidecar_pid())
     assert "the sidecar did not run" in shell.procy("status").stderr
     wait_until(lambda: "Nothing is recorded" in shell.procy("status").stdout, 20)
+
+
+def test_rebuild_leaves_alone_what_has_no_raw(lab: Lab) -> None:
+    (lab.root / "config.toml").write_text('raw = "drop"\n')
+    lab.start()
+    demo(lab)
+    spool = lab.record()
+    lab.type("hello")
+    lab.until_turns(1)
+    lab.procy("stop", "last")
+    lab.until_ended(spool.session_id)
+    before = lab.turns()
+    lab.procy("rebuild", "--all")
+    assert lab.turns() == before and before
+
+
+def test_agents_are_not_told_secrets_on_their_command_line(shell: Lab) -> None:
+    """Settings that the user keeps in a file stay in a file."""
+    settings = shell.root / "settings.json"
+    settings.write_text(json.dumps({"env": {"KEY": "hidden"}}))
+    fake = shell.work / "claude"
+    fake.write_text('#!/bin/sh\necho "arguments: $*"\ncat "$4"\nsleep 1\n')
+    fake.chmod(0o755)
+    shell.type(f"procy record -- ./claude --settings {settings}")
+    shell.wait_for("hidden")
+    words = shell.screen().split("arguments: ")[1].split('{"env"')[0]
+    assert "hidden" not in words and "private" in words
+    (private,) = Path(shell.places.spool).glob("private/*.json")
+    assert private.stat().st_mode & 0o077 == 0 and '"Stop"' in private.read_text()
