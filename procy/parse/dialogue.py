@@ -45,6 +45,12 @@ class DialogueReader:
         self.draft: Draft | None = None
         self.touched: dict[str, Draft] = {}
 
+    def begin(self, screen: Screen) -> None:
+        """The screen from which on the program is followed. What was asked on it was asked before."""
+        self.stitcher.take(screen)
+        self.told = [piece.prompt for piece in read_pieces(above_box(self.stitcher.window, screen.cursor[1]))]
+        self.stitcher.settled = []
+
     def changed(self) -> Sequence[Turn]:
         turns = [draft.freeze() for draft in self.touched.values()]
         self.touched.clear()
@@ -65,7 +71,9 @@ class DialogueReader:
                 key=f"screen:{offset}:{place}", prompt=piece.prompt, started_ns=at_ns + place, agent_session_id=None,
                 source="screen", terminal_from=offset,
             )  # fmt: skip
-        self.told = [piece.prompt for piece in pieces] or self.told
+        prompts = [piece.prompt for piece in pieces]
+        if prompts != self.told[: len(prompts)]:  # else the last ones are only hidden for now
+            self.told = prompts
         if self.draft and pieces and pieces[-1].prompt == self.draft.prompt:
             self.fill(self.draft, pieces[-1])
             if idle:
@@ -73,12 +81,12 @@ class DialogueReader:
         self.forget()
 
     def new_from(self, pieces: list[Piece]) -> int:
-        """Where the pieces begin that are not told yet: behind the one told last, wherever that stands now."""
+        """Where the pieces begin that are not told yet: behind the one told last that can be seen, wherever that stands now."""
         count = len(self.told)
         if not count or (count <= len(pieces) and pieces[count - 1].prompt == self.told[-1]):
             return count
-        places = [place for place, piece in enumerate(pieces) if piece.prompt == self.told[-1]]
-        return places[-1] + 1 if places else 0
+        prompts = [piece.prompt for piece in reversed(pieces)]
+        return next((len(prompts) - prompts.index(told) for told in reversed(self.told) if told in prompts), 0)
 
     def fill(self, draft: Draft, piece: Piece) -> None:
         text = answer_text(piece.answer)
@@ -120,6 +128,15 @@ def above_box(window: list[str], cursor_row: int) -> list[str]:
         if cursor_row - row > 12:
             break
     return window
+
+
+def is_box(lines: list[str], row: int) -> bool:
+    """Whether the cursor, in that row, is in a prompt box: behind its glyph, between rules, or with blank rows around."""
+    if not BOX.match(lines[row]) or CHOICE.match(lines[row]):
+        return False
+    above, below = lines[max(row - 1, 0)], lines[row + 1] if row + 1 < len(lines) else ""
+    ruled = RULE.match(above) is not None and any(RULE.match(line) for line in lines[row + 1 : row + 12])
+    return ruled or (row > 0 and not above.strip() and not below.strip() and any(line.strip() for line in lines[row + 1 :]))
 
 
 def without_header(window: list[str], before: list[str]) -> list[str]:

@@ -19,6 +19,7 @@ CONTINUATION = re.compile(  # the prompt of a line that goes on: sh, Python, zsh
     r"^(?:\s*\.{3}>?|>|\w*[-'\"(]>"
     r"|(?:[dbc]?quote|cmdand|cmdor|pipe|heredocd?|for|while|if|then|else|cursh|subsh|function)>) (?=.|$)"
 )
+PASTE_OFF = b"\x1b[?2004l"
 HARVEST_ROWS = 1000
 RESPONSE_LIMIT = 1 << 20  # characters; of a longer output the beginning and the end are kept
 
@@ -73,18 +74,27 @@ class Output:
 
 
 class ShellReader:
-    """Folds what happens on the main screen into turns. Told of marks, reads and rests by ``TerminalReader``."""
+    """Folds what happens on the main screen into turns. Told of marks, reads and rests by ``TerminalReader``.
+
+    While it is ``hidden`` another program's turns are told elsewhere; only where a prompt begins is followed then, so that
+    the shell's is known when the shell has the terminal again, which is noticed later than the prompt is printed.
+    """
 
     def __init__(self) -> None:
+        self.hidden = False
+        self.doubtful = False  # the prompt that stands began while hidden
         self.marks = False  # OSC 133 was seen: nothing else decides
         self.edits = False  # bracketed paste was switched: the line editor decides
         self.waiting = False
         self.prompt = ""  # the last line of the prompt, up to the input
+        self.tall = False  # the prompt has more lines
         self.glyph = ""  # what the prompt ends with
         self.prompt_row: Anchor | None = None
+        self.prompt_at = (0, 0)  # when it began, and at which stream offset
         self.draft: Draft | None = None
         self.output: Output | None = None
         self.silent: Draft | None = None  # has just ended without output: a shell may be asking for its next line
+        self.lines: list[str] = []  # of the last command
         self.touched: dict[str, Draft] = {}
 
     def changed(self) -> Sequence[Turn]:
@@ -98,7 +108,7 @@ class ShellReader:
         """OSC 133."""
         self.marks = True
         kind, _, rest = value.partition(";")
-        if kind == "A":
+        if kind == "A" and "k=s" not in rest.split(";"):  # that one is for a line that goes on
             self.prompt_begins(screen, at_ns, offset)
         elif kind == "B":
             self.prompt = left_of_cursor(screen)
@@ -115,17 +125,20 @@ class ShellReader:
         self.edits = True
         if on:
             self.prompt_begins(screen, at_ns, offset)
+        elif offset - self.prompt_at[1] == len(PASTE_OFF) and screen.cursor[0] == 0:
+            self.waiting = False  # bash does so after Ctrl-C: nothing was prompted, nothing is run
         else:
             self.command_runs(screen, at_ns, offset)
 
     # -- the cycle ----------------------------------------------------------------------------------------------------
 
     def prompt_begins(self, screen: Screen, at_ns: int, offset: int) -> None:
-        left = left_of_cursor(screen)
-        drawn = bool(left) and (left == self.prompt or PROMPT.match(left) is not None)
-        self.finish(screen, at_ns, offset, screen.cursor_row, "" if drawn else left)
-        self.waiting = True
-        self.prompt_row = screen.anchor(screen.cursor_row)
+        if not self.hidden:
+            left = left_of_cursor(screen)
+            drawn = bool(left) and (left == self.prompt or PROMPT.match(left) is not None)
+            self.finish(screen, at_ns, offset, screen.cursor_row, "" if drawn else left)
+        self.waiting, self.doubtful = True, self.hidden
+        self.prompt_row, self.prompt_at = screen.anchor(screen.cursor_row), (at_ns, offset)
 
     def finish(self, screen: Screen, at_ns: int, offset: int, end: int, last: str) -> None:
         """The command's output ends before absolute row ``end``, or with ``last`` in it."""
@@ -151,46 +164,98 @@ class ShellReader:
 
     def hide(self) -> None:
         """What the command shows from now on is not its output: a program with a life of its own has the terminal."""
+        self.hidden = True
         self.output = None
         self.waiting = False
+
+    def show(self, screen: Screen, is_shell: bool) -> None:
+        """Another program has the terminal, or, if it ``is_shell``, the one whose prompt may stand already."""
+        if not self.hidden:
+            return
+        self.hidden = False
+        self.waiting = self.waiting and is_shell
+        if self.waiting:
+            self.finish(screen, *self.prompt_at, end=0, last="")
+            self.silent = None
 
     def command_runs(self, screen: Screen, at_ns: int, offset: int) -> None:
         if not self.waiting or self.prompt_row is None:
             return
         self.waiting = False
-        row = screen.cursor_row
-        last = row - 1 if screen.cursor[0] == 0 and row > 0 else row
-        command = self.typed(screen, last).rstrip()
-        if self.silent and CONTINUATION.match(self.prompt):
-            self.draft = self.silent
-            self.draft.prompt = f"{self.draft.prompt}\n{command}".rstrip()
+        if self.hidden:
+            return
+        last = screen.cursor_row - (screen.cursor[0] == 0 and screen.cursor_row > 0)
+        first = self.input_row(screen, last)
+        before, self.silent = self.silent, None
+        goes_on = before is not None and self.goes_on(screen, first)
+        command = self.typed(screen, first, last, goes_on)
+        if command.endswith("^C"):
+            self.give_up(before if goes_on else None, command[:-2], at_ns, offset)
+            return
+        if before and goes_on:
+            self.lines.append(command)
+            self.draft = before
+            self.draft.prompt = "\n".join(self.lines).rstrip()
             self.draft.reopen()
-        elif (command := command.strip()) and not command.endswith("^C"):
+        elif command := command.strip():
             self.draft = Draft(
                 key=f"screen:{offset}", prompt=command, started_ns=at_ns, agent_session_id=None, source="screen",
                 terminal_from=offset,
             )  # fmt: skip
+            self.lines = [command]
         if self.draft:
             self.output = Output(screen, last)
             self.touched[self.draft.key] = self.draft
-        self.silent = None
 
-    def typed(self, screen: Screen, last: int) -> str:
-        """The input that ends in absolute row ``last``: searched upward, because an erased screen moves the prompt."""
+    def give_up(self, draft: Draft | None, command: str, at_ns: int, offset: int) -> None:
+        """Ctrl-C instead of Enter: nothing runs, and a command of which lines were taken already is not to be."""
+        if draft:
+            draft.prompt = "\n".join([*self.lines, command]).rstrip()
+            draft.end("interrupted", at_ns)
+            draft.terminal_to = offset
+            self.touched[draft.key] = draft
+
+    # -- what was typed -----------------------------------------------------------------------------------------------
+
+    def input_row(self, screen: Screen, last: int) -> int:
+        """Where the input begins that ends in absolute row ``last``: the row of the prompt, or of its last line.
+
+        Searched upward to where the prompt began, or, when the screen was erased, which moves it, to the screen's top.
+        """
         lead, began = self.prompt.rstrip(), self.prompt_row.row if self.prompt_row else None
-        first = last
-        while first > max(last - 200, 0) and first != began and not (lead and screen.rows(first, first + 1)[0].startswith(lead)):
-            first -= 1
-        lines = screen.text(first, last + 1).split("\n")
-        lines[0] = lines[0][len(self.prompt) :] if lines[0].startswith(lead) else strip_prompt(lines[0])
-        return "\n".join([lines[0], *(CONTINUATION.sub("", line) for line in lines[1:])])
+        erased = began is None or began > last
+        least = screen.history_rows if erased or began is None else began
+        for row in range(last, least - 1, -1):
+            if lead and screen.rows(row, row + 1)[0].startswith(lead):
+                return row
+        return last if erased else least
+
+    def goes_on(self, screen: Screen, first: int) -> bool:
+        """Whether the prompt in absolute row ``first`` asks for more of the command before: it is no primary one."""
+        began = self.prompt_row.row if self.prompt_row else None
+        alike = CONTINUATION.match(self.prompt) and not self.tall
+        return first == began and not alike and CONTINUATION.match(f"{screen.rows(first, first + 1)[0]} ") is not None
+
+    def typed(self, screen: Screen, first: int, last: int, goes_on: bool) -> str:
+        """The input in absolute rows ``first`` to ``last``, without prompts."""
+        lead = self.prompt.rstrip()
+        head, *rest = screen.text(first, last + 1).split("\n")
+        if goes_on:
+            head = CONTINUATION.sub("", f"{head} ")
+        elif lead and head.startswith(lead):
+            head = head[len(self.prompt) :]
+        elif lead and self.doubtful:  # the row is not the shell's
+            return ""
+        else:
+            head = strip_prompt(head)
+        return "\n".join([head, *(CONTINUATION.sub("", line) for line in rest)]).rstrip()
 
     # -- reads and rests --------------------------------------------------------------------------------------------------
 
     @property
     def plain(self) -> bool:
         """Whether the next newline on the screen submits a line: nothing but the screen tells."""
-        return self.waiting and not (self.marks or self.edits)
+        return self.waiting and not (self.marks or self.edits or self.hidden)
 
     def read(self, screen: Screen, at_ns: int, offset: int) -> None:
         """After every piece of the stream."""
@@ -204,12 +269,14 @@ class ShellReader:
 
     def rest(self, screen: Screen, at_ns: int, offset: int, shell_waits: bool | None) -> None:
         """Nothing came for a moment. ``shell_waits``: whether the pane's own program has the terminal, if that is known."""
-        if screen.alternate or self.marks:
+        if screen.alternate or self.marks or self.hidden:
             return
         left = left_of_cursor(screen)
         if self.edits:
             if self.waiting and left and not right_of_cursor(screen) and (PROMPT.match(left) or not self.prompt):
-                self.prompt = left
+                began = self.prompt_row.row if self.prompt_row else None
+                self.learn(left, tall=began is not None and began < screen.cursor_row)
+                self.follow(screen)
             return
         if shell_waits is False or not PROMPT.match(left) or right_of_cursor(screen):
             return
@@ -219,8 +286,21 @@ class ShellReader:
         if not self.waiting or left != self.prompt:
             unfinished = left.removesuffix(self.prompt) if self.prompt and left != self.prompt else ""
             self.finish(screen, at_ns, offset, screen.cursor_row, unfinished if unfinished != left else "")
-            self.prompt, self.waiting = left, True
+            self.learn(left)
+            self.waiting = True
             self.prompt_row = screen.anchor(screen.cursor_row)
+        self.follow(screen)
+
+    def follow(self, screen: Screen) -> None:
+        """The prompt is drawn anew on an erased screen."""
+        began = self.prompt_row.row if self.prompt_row else None
+        if began is None or began > screen.cursor_row:
+            self.prompt_row = screen.anchor(screen.cursor_row)
+
+    def learn(self, prompt: str, tall: bool = False) -> None:
+        """A prompt as seen at rest; not one that asks for more of the command before."""
+        if tall or not (self.silent and self.prompt and CONTINUATION.match(prompt)):
+            self.prompt, self.tall = prompt, tall
 
 
 def left_of_cursor(screen: Screen) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from procy.parse.dialogue import DialogueReader
+from procy.parse.dialogue import DialogueReader, is_box
 from procy.parse.screen import Screen
 from procy.parse.shell import ShellReader
 from procy.parse.signals import Signal, Splitter
@@ -20,6 +20,7 @@ LOOK_NS = 60_000_000  # how often a full-screen program is looked at while it dr
 PIECE = 16 << 10  # fed at once: never more rows than the emulator keeps
 STATUS: dict[str, State] = {"idle": "idle", "done": "idle", "working": "busy", "blocked": "waiting", "error": "error"}
 BUSY_MARKS = ("esc to interrupt", "ctrl+c to interrupt", "esc to cancel", "press esc to stop", "ctrl-c to cancel")
+SHELLS = ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh", "nu", "xonsh", "elvish", "pwsh")
 SCREENS = ("vi", "vim", "nvim", "nano", "emacs", "less", "more", "man", "top", "htop", "tmux", "git", "fzf", "ssh")
 
 
@@ -35,6 +36,8 @@ class TerminalReader:
         self.program = ""
         self.reads_turns = True
         self.has_box = False  # a program with a prompt box has the terminal
+        self.paste_known = True  # whether the screen's mode 2004 is the program's: no picture of tmux tells it
+        self.began_before = False  # the program was there when the picture was taken
         self.status: Evidence | None = None
         self.shell = ShellReader()
         self.dialogue = DialogueReader()
@@ -47,12 +50,16 @@ class TerminalReader:
         """Bytes are missing here: nothing that was under way can be told to its end."""
         self.shell.interrupt(at_ns)
         self.end_dialogue(at_ns)
+        self.shell.hidden = not self.reads_turns
 
     def reset(self, picture: Picture, at_ns: int) -> None:
         """Go on from a whole screen: at the beginning and after a gap. What was under way then is cut short."""
         self.lose(at_ns)
         self.screen = Screen(picture.columns, picture.rows)
         self.screen.feed(picture.escapes)
+        self.dialogue.begin(self.screen)
+        self.began_before = bool(picture.escapes)
+        self.paste_known = not picture.escapes or b"\x1b[?2004" in picture.escapes
         self.splitter = Splitter()
         self.texts.look(self.screen, self.offset)
         self.rested = 0
@@ -61,9 +68,21 @@ class TerminalReader:
         """Another program has the terminal: the pane's own (``shell_waits``), or one whose turns another source tells."""
         self.shell_waits, self.reads_turns, self.program = shell_waits, reads_turns, program
         self.status = None
+        self.rested = 0  # what stands on the screen may be this program's prompt
         self.end_dialogue(self.last_ns)
-        if not reads_turns:
+        if self.began_before:
+            self.dialogue.begin(self.screen)
+            self.began_before = False
+        if reads_turns and shell_waits is False and not program:
+            return  # one program has gone, and who follows is not known yet
+        if reads_turns:
+            self.shell.show(self.screen, bool(shell_waits) or self.is_shell)
+        else:
             self.shell.hide()
+
+    @property
+    def is_shell(self) -> bool:
+        return self.program.removeprefix("-") in SHELLS
 
     def end_dialogue(self, at_ns: int) -> None:
         self.dialogue.interrupt(at_ns)
@@ -87,8 +106,7 @@ class TerminalReader:
                 if self.passed > PIECE:
                     self.texts.passing(self.screen, offset)
                     self.passed = 0
-                if self.reads_turns:
-                    self.shell.read(self.screen, read.time_ns, offset)
+                self.shell.read(self.screen, read.time_ns, offset)
             if signal:
                 self.on_signal(signal, read.time_ns, offset)
         self.last_ns, self.offset, self.rested = read.time_ns, read.end, 0
@@ -120,11 +138,10 @@ class TerminalReader:
     def on_signal(self, signal: Signal, at_ns: int, offset: int) -> None:
         if signal.name == "7501":
             self.status = read_status(signal.value, at_ns)
-        elif not self.reads_turns:
-            return
         elif signal.name == "133":
             self.shell.mark(self.screen, signal.value, at_ns, offset)
-        elif signal.name == "2004" and not self.has_box:
+        elif signal.name == "2004":
+            self.paste_known = True
             self.shell.line_editor(self.screen, signal.value == "h", at_ns, offset)
         elif signal == ("2026", "l") and self.has_box and at_ns - self.looked_ns > LOOK_NS:
             self.looked_ns = at_ns
@@ -138,10 +155,17 @@ class TerminalReader:
 
     def shows_box(self) -> bool:
         """Whether a program waits in a box of its own: it reads lines, and something stands below the cursor."""
-        if self.shell_waits or not self.screen.mode(2004) or self.program in SCREENS:
+        if (self.shell_waits and (self.is_shell or not self.program)) or self.program in SCREENS:
             return False
-        below = self.screen.lines()[self.screen.cursor[1] + 1 :]
-        return self.screen.alternate or any(line.strip() for line in below)
+        lines, row = self.screen.lines(), self.screen.cursor[1]
+        if not self.paste_known:
+            return is_box(lines, row)
+        return self.screen.mode(2004) and (self.screen.alternate or any(line.strip() for line in lines[row + 1 :]))
+
+    @property
+    def reads_lines(self) -> bool:
+        """Whether the program takes a line from the user, as far as its terminal shows."""
+        return self.screen.mode(2004) or (not self.paste_known and self.has_box)
 
     def works(self) -> bool:
         """Whether the screen says that the program can be interrupted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from procy.types import Picture, Read
 from tests.parse.casts import load, tell, turns
 
 LONG = "echo a very long command line that wraps around the end of the screen because it is longer than eighty columns ok"
@@ -51,10 +52,61 @@ def test_other_line_editors(name: str) -> None:
     assert told[: len(expected)] == expected
 
 
+AHEAD = [
+    ("for i in 1 2; do\necho $i\ndone", "1\n2"),
+    ("cat <<X\nline1\n  line2\n\nX", "line1\n  line2"),
+    ("true", ""),
+    ("echo a", "a"),
+    ("echo b", "b"),
+    ("echo 'x\ny'", "x\ny"),
+    ("sleep 1", ""),
+    ("echo late", "late"),
+    ("if true\nthen\necho yes\nfi", "yes"),
+    ("echo end", "end"),
+]
+
+
+@pytest.mark.parametrize("name", ["bash/5.2/ahead.cast", "zsh/5.9/ahead.cast"])
+def test_lines_typed_ahead_are_one_command_where_the_shell_asks_for_more(name: str) -> None:
+    assert [(turn.prompt, turn.response) for turn in turns(tell(*load(name)))] == AHEAD
+
+
+def test_a_prompt_of_two_rows_that_ends_like_one_for_more() -> None:
+    assert [(turn.prompt, turn.response) for turn in turns(tell(*load("bash/5.2/two-rows.cast")))] == [
+        ("PS1='here\\n> '", ""), ("true", ""), ("cd /", ""), ("echo one", "one"),
+        ("for i in 1 2; do\necho $i\ndone", "1\n2"), ("echo end", "end"),
+    ]  # fmt: skip
+
+
+INTERRUPTED = {
+    "bash/5.2/interrupts.cast": [("for i in 1 2\ndo", "", "interrupted"), ("echo six", "six", "done")],
+    "fish/3.6/interrupts.cast": [],
+    "zsh/5.9/interrupts.cast": [],
+}
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_control_c_at_a_prompt_runs_nothing(name: str) -> None:
+    """zsh leaves no ^C behind: there a line that was given up reads like a command without output."""
+    told = [(turn.prompt, turn.response.rstrip("⏎"), turn.status) for turn in turns(tell(*load(name)))]
+    commands = [("echo one", "one"), ("echo two", "two"), ("echo three", "three"), ("sleep 9", "^C"), ("echo four", "four")]
+    expected = [(*command, "done") for command in [*commands, ("echo five", "five")]] + INTERRUPTED[name]
+    given_up = [("abc", "", "done"), ("xyz", "", "done")] if name.startswith("zsh") else []
+    assert [turn for turn in told if turn not in given_up] == expected
+
+
+def test_marks_of_a_line_that_goes_on_begin_no_command() -> None:
+    """As kitty's shell integration marks secondary prompts."""
+    stream = (
+        b"\x1b]133;A\x07$ \x1b]133;B\x07for i in 1\r\n\x1b]133;A;k=s\x07> do echo $i\r\n\x1b]133;A;k=s\x07> done\r\n"
+        b"\x1b]133;C\x071\r\n\x1b]133;D;0\x07\x1b]133;A\x07$ \x1b]133;B\x07"
+    )
+    (turn,) = turns(tell(Picture(80, 24, b""), [Read(1_000_000_000, 0, 80, 24, stream)]))
+    assert (turn.prompt, turn.response) == ("for i in 1\ndo echo $i\ndone", "1")
+
+
 def test_osc_133_marks_decide_where_there_are_some() -> None:
     """Marks name the input exactly, whatever the prompt looks like, and bring the exit status."""
-    from procy.types import Picture, Read
-
     stream = (
         b"\x1b]133;A\x07odd prompt without a glyph \x1b]133;B\x07"
         b"make test\r\n\x1b]133;C\x07compiling $ 100% \r\nfailed\r\n\x1b]133;D;2\x07"
@@ -74,7 +126,6 @@ def test_a_pause_that_looks_like_a_prompt_ends_nothing_while_a_program_has_the_t
 
 def test_huge_output_keeps_beginning_and_end() -> None:
     from procy.parse.shell import RESPONSE_LIMIT
-    from procy.types import Picture, Read
 
     lines = b"".join(b"line %07d of a long output\r\n" % number for number in range(120_000))
     stream = b"\x1b[?2004h$ ", b"cat big\r\n\x1b[?2004l\r", lines, b"\x1b[?2004h$ "

@@ -10,7 +10,10 @@ from procy.parse.signals import Splitter
 from procy.types import Read
 from tests.parse.casts import load, tell, turns
 
-CASTS = ["bash/5.2/commands.cast", "zsh/5.9/commands.cast", "python/3.11/repl.cast"]
+CASTS = [
+    "bash/5.2/commands.cast", "bash/5.2/ahead.cast", "bash/5.2/interrupts.cast", "bash/5.2/agents.cast",
+    "zsh/5.9/commands.cast", "zsh/5.9/ahead.cast", "fish/3.6/interrupts.cast", "python/3.11/repl.cast",
+]  # fmt: skip
 
 
 def cut(reads: list[Read], chance: random.Random, longest: int) -> list[Read]:
