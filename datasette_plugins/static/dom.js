@@ -7,5 +7,5 @@ export const root = document.body.dataset.root;
 export function element(html) {
   const template = document.createElement("template");
   template.innerHTML = html;
-  return template.content.firstElementChild;
+  return document.adoptNode(template.content.firstElementChild);  // so that its links lead somewhere
 }

@@ -12,7 +12,7 @@ from procy.store import read
 from procy.ui import clips
 from procy.ui.clips import Clip
 
-TURNS = 1_500  # that one page lists
+TURNS = 1_000  # that one page lists
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from procy.ui.address import Server
 from procy.ui.guard import OWNER
 from procy.ui.launch import build
 
-from .browser import until
+from .browser import Browser, until
 from .sample import make_home, places_in
 
 SERVER = Server(pid=1, port=7862, start="this-start", version="0")
@@ -140,3 +140,29 @@ def served(places: Places) -> Iterator[Served]:
     yield served
     if served.process.poll() is None:
         served.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def tab(chromium: Browser, served: Served) -> Iterator[Browser]:
+    """A signed-in tab, 1200 × 800; fails when a page logged an error or asked another host."""
+    chromium.errors.clear()
+    chromium.requests.clear()
+    chromium.size(1200, 800)
+    chromium.open(served.link)
+    chromium.wait("location.pathname == '/-/procy'")
+    yield chromium
+    assert not chromium.errors
+    assert {url.split("/")[2] for url in chromium.requests if url.startswith("http")} == {f"127.0.0.1:{served.port}"}
+    chromium.open("about:blank")
+
+
+@pytest.fixture
+def session(served: Served) -> str:
+    connection = open_reader(served.places.db)
+    return str(connection.execute("SELECT id FROM sessions WHERE name = 'Parser fix'").fetchone()[0])

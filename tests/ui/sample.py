@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,16 @@ def add_session(connection: sqlite3.Connection, key: str, started: int, **values
     }  # fmt: skip
     write.put_session(connection, session, {**facts, **values})
     return session
+
+
+@contextmanager
+def writing(places: Places) -> Iterator[Any]:
+    connection = open_writer(places.db)
+    with write.transaction(connection):
+        yield connection
+    connection.close()
+
+
+def say(places: Places, session: str, number: int, prompt: str, response: str = "said", **more: Any) -> None:
+    with writing(places) as connection:
+        write.put_turn(connection, session, replace(turn(number, prompt, response), **more), mask=str, cost=None)

@@ -1,69 +1,20 @@
-"""The pages in a real browser: by mouse, by keyboard, while news come in."""
+"""The pages in a real browser: by mouse, by keyboard, in windows of any width."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from procy.places import Places
-from procy.store import write
-from procy.store.db import open_reader, open_writer
 from procy.ui.assets import Assets, plugins_folder
 
-from .browser import Browser, find_chromium
+from .browser import Browser, real
 from .conftest import Served
-from .sample import turn
+from .sample import make_long_session, say, turn, writing
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(find_chromium() is None, reason="no Chromium on this machine: apt install chromium"),
-]
+pytestmark = real
 player = pytest.mark.skipif(not Assets(plugins_folder() / "static").player(), reason="the player was not fetched: make setup")
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
-
-
-@pytest.fixture
-def tab(chromium: Browser, served: Served) -> Iterator[Browser]:
-    """A signed-in tab, 1200 × 800; fails when a page logged an error or asked another host."""
-    chromium.errors.clear()
-    chromium.requests.clear()
-    chromium.size(1200, 800)
-    chromium.open(served.link)
-    chromium.wait("location.pathname == '/-/procy'")
-    yield chromium
-    assert not chromium.errors
-    assert {url.split("/")[2] for url in chromium.requests if url.startswith("http")} == {f"127.0.0.1:{served.port}"}
-    chromium.open("about:blank")
-
-
-@pytest.fixture
-def session(served: Served) -> str:
-    connection = open_reader(served.places.db)
-    return str(connection.execute("SELECT id FROM sessions WHERE name = 'Parser fix'").fetchone()[0])
-
-
-@contextmanager
-def writing(places: Places) -> Iterator[Any]:
-    connection = open_writer(places.db)
-    with write.transaction(connection):
-        yield connection
-    connection.close()
-
-
-def say(places: Places, session: str, number: int, prompt: str, response: str = "said", **more: Any) -> None:
-    with writing(places) as connection:
-        write.put_turn(connection, session, replace(turn(number, prompt, response), **more), mask=str, cost=None)
 
 
 HERE = "document.querySelector('.turn.here')?.dataset.seq"
@@ -139,6 +90,47 @@ def test_the_whole_session_has_marks_to_jump_to(tab: Browser, served: Served, se
     assert tab.js("location.search") == "?whole=1"
 
 
+@player
+def test_from_the_whole_session_back_to_the_turn_that_plays(tab: Browser, served: Served, session: str) -> None:
+    back = "document.querySelector('#back').pathname.split('/').at(-1)"
+    turn_of = "document.querySelector('#titles li[data-seq=\"%d\"]').dataset.turn"
+    tab.open(f"{served.base}/-/procy/s/{session}/terminal?whole=1")
+    tab.wait("window.procyPlayer?.getDuration() > 0")
+    tab.click("#titles li[data-seq='5'] a")
+    tab.wait(f"{back} == {turn_of % 5} && document.querySelector('.now').textContent.startsWith('5 Größe')")
+    tab.js("procyPlayer.seek({marker: 2})")  # by the player's own marks
+    tab.wait(f"{back} == {turn_of % 3} && document.querySelector('#titles li.here').dataset.seq == '3'")
+    tab.wait(f"{back} == {turn_of % 4}")  # it plays on
+    tab.js("procyPlayer.pause()")
+    tab.press("j")
+    tab.wait(f"{back} == {turn_of % 5}")
+    tab.press("o")
+    tab.wait(f"location.hash == '#t5' && {HERE} == '5'")
+
+
+@player
+def test_the_whole_session_begins_at_the_turn_one_comes_from(tab: Browser, served: Served, session: str) -> None:
+    tab.open(f"{served.base}/-/procy/s/{session}/terminal")
+    tab.click("#titles li[data-seq='4'] a")
+    tab.wait("location.search.startsWith('?turn=') && document.readyState == 'complete'")
+    tab.js("document.querySelector('.whole a').click()")
+    tab.wait("location.search.startsWith('?whole=1') && window.procyPlayer?.getCurrentTime() > 0")
+    assert tab.js("document.querySelector('#titles li.here').dataset.seq") == "4"
+
+
+def test_from_turn_to_turn_beside_the_terminal(tab: Browser, served: Served) -> None:
+    session = make_long_session(served.places, 60, lambda number: turn(1, f"prompt {number}", "x"))
+    with writing(served.places) as connection:
+        ids = [row[0] for row in connection.execute("SELECT id FROM turns WHERE session_id = ? ORDER BY seq", (session,))]
+    tab.open(f"{served.base}/-/procy/s/{session}/terminal?turn={ids[29]}")
+    here = "document.querySelector('#titles li.here')"
+    assert tab.js(f"{here}.dataset.seq") == "30"
+    assert tab.js(f"Math.abs({here}.getBoundingClientRect().top - innerHeight / 2)") < 60  # in the middle of the list
+    for key, seq in (("j", "31"), ("k", "30")):
+        tab.press(key)
+        tab.wait(f"document.readyState == 'complete' && {here}.dataset.seq == '{seq}'")
+
+
 def test_parts_are_loaded_when_they_are_unfolded(tab: Browser, served: Served, session: str) -> None:
     tab.open(f"{served.base}/-/procy/s/{session}#t1")
     tab.click("#t1 [data-part='call-1'] > summary")
@@ -153,69 +145,6 @@ def test_parts_are_loaded_when_they_are_unfolded(tab: Browser, served: Served, s
     assert tab.js("document.title") != "owned"
 
 
-def test_news_come_at_the_end_and_leave_the_reader_alone(tab: Browser, served: Served, session: str) -> None:
-    tab.open(f"{served.base}/-/procy/s/{session}")
-    tab.press("g")
-    tab.click("#t1 [data-part='call-1'] > summary")
-    tab.wait("document.querySelector('#t1 .io')")
-    tab.js("scrollTo(0, 200)")
-    before = tab.js("[scrollY, document.querySelector('#t2').getBoundingClientRect().top]")
-    say(served.places, session, 20, "asked while somebody reads above")
-    tab.wait("document.querySelector('#t10')")
-    assert tab.js("[scrollY, document.querySelector('#t2').getBoundingClientRect().top]") == before
-    assert tab.js("document.querySelector('#pill').textContent") == "1 new turn ↓"
-    assert tab.js("document.querySelector('#titles li:last-child').textContent").strip().endswith("somebody reads above")
-    tab.click("#pill")
-    tab.wait("document.querySelector('#pill').hidden")
-    say(served.places, session, 21, "asked while somebody reads the end", "x\n" * 30)
-    tab.wait("document.querySelector('#t11') && innerHeight + scrollY >= document.documentElement.scrollHeight - 2")
-
-
-def test_a_turn_that_grows_keeps_what_is_open(tab: Browser, served: Served, session: str) -> None:
-    tab.open(f"{served.base}/-/procy/s/{session}")
-    tab.click("#t9 [data-part='call-1'] > summary")
-    tab.wait("document.querySelector('#t9 .io')")
-    version = tab.js("document.querySelector('#t9').dataset.version")
-    connection = open_reader(served.places.db)
-    old = connection.execute("SELECT terminal_from FROM turns WHERE session_id = ? AND seq = 9", (session,)).fetchone()
-    from .sample import main_turns
-
-    grown = replace(main_turns()[8], response="Reading the log since the last tag.\n\nAnd now the notes.", terminal_from=old[0])
-    with writing(served.places) as connection:
-        write.put_turn(connection, session, grown, mask=str, cost=None)
-    tab.wait(f"document.querySelector('#t9').dataset.version != {json.dumps(version)}")
-    assert "And now the notes." in tab.js("document.querySelector('#t9').textContent")
-    assert tab.js("document.querySelector('#t9 details[open] .io') != null")
-    with writing(served.places) as connection:
-        write.change_session(connection, session, {"state": "waiting", "state_reason": "permission prompt"})
-    tab.wait("document.querySelector('#state .badge').classList.contains('waiting')")
-    assert "permission prompt" in tab.js("document.querySelector('#state').textContent")
-
-
-def test_the_list_follows(tab: Browser, served: Served, session: str) -> None:
-    with writing(served.places) as connection:
-        write.put_session(
-            connection, "NEWSESSION", {"agent": "codex", "name": "brand new", "started_at": "2030-01-01T00:00:00.000Z"}
-        )
-        write.change_session(connection, session, {"state": "idle"})
-    tab.wait("document.querySelector('.session .name').textContent == 'brand new'")
-    tab.wait("document.querySelectorAll('.session')[1].querySelector('.badge.idle')")
-
-
-def test_a_hidden_tab_gives_its_connection_back(tab: Browser, served: Served, session: str) -> None:
-    tab.open(f"{served.base}/-/procy/s/{session}")
-    hidden = (
-        "Object.defineProperty(document, 'hidden', {value: %s, configurable: true}); "
-        "document.dispatchEvent(new Event('visibilitychange'))"
-    )
-    tab.js(hidden % "true")
-    say(served.places, session, 20, "asked while nobody looked")
-    tab.js("new Promise(done => setTimeout(done, 600))")
-    assert tab.js("document.querySelector('#t10')") is None
-    tab.js(hidden % "false")
-    tab.wait("document.querySelector('#t10')")
-
-
 def test_search_as_one_types(tab: Browser, served: Served, session: str) -> None:
     tab.open(f"{served.base}/-/procy/search?q=invoice")
     assert tab.js("document.querySelectorAll('.hits li').length") == 1
@@ -224,6 +153,42 @@ def test_search_as_one_types(tab: Browser, served: Served, session: str) -> None
     tab.js("window.typed = true")
     tab.press("/", "Enter")
     tab.wait("!window.typed && document.readyState == 'complete' && document.querySelectorAll('.hits li').length == 2")
+
+
+def test_more_is_all_of_it_as_it_was_written(tab: Browser, served: Served, session: str) -> None:
+    prompt = "    indented first\n" + "a line of many words in a long prompt\n" * 200 + "        the last"
+    say(served.places, session, 20, prompt, "a line of a long answer\n" * 600 + "the very last")
+    tab.open(f"{served.base}/-/procy/s/{session}#t10")
+    for part, last in ((".prompt", "        the last"), (".said", "the very last")):
+        clamp = f"document.querySelector('#t10 {part} .clamp, #t10 {part}.clamp')"
+        assert tab.js(f"getComputedStyle({clamp}.querySelector('a.load')).display") == "none"  # one control, not two
+        assert "characters more" in tab.js(f"getComputedStyle({clamp}.querySelector('label'), '::after').content")
+        tab.js(f"{clamp}.querySelector('label').click()")
+        tab.wait(f"{clamp}.querySelector('.body').innerText.endsWith({json.dumps(last)})")
+        assert tab.js(f"{clamp}.querySelector('.body').getBoundingClientRect().height") > 3000
+        tab.js(f"{clamp}.querySelector('label').click()")
+        assert tab.js(f"{clamp}.querySelector('.body').getBoundingClientRect().height") < 400
+    assert tab.js("document.querySelector('#t10 .prompt .text').textContent") == prompt
+
+
+def test_in_a_narrow_window_every_tab_is_seen(tab: Browser, served: Served, session: str) -> None:
+    tab.size(400, 800)
+    for path, tabs in (("", 4), (f"/s/{session}", 2), (f"/s/{session}/terminal", 2)):
+        tab.open(f"{served.base}/-/procy{path}")
+        edges = tab.js("[...document.querySelectorAll('.tabs a')].map(a => [a.getBoundingClientRect().left, "
+                       "a.getBoundingClientRect().right, a.parentElement.getBoundingClientRect().right])")  # fmt: skip
+        assert len(edges) == tabs and all(0 <= left < right <= min(end, 400) for left, right, end in edges), path
+    tab.open(f"{served.base}/-/procy/s/{session}#t5")
+    under = tab.js("document.querySelector('#t5').getBoundingClientRect().top - document.querySelector('.bar').offsetHeight")
+    assert 0 <= under < 30 and tab.js(HERE) == "5"
+
+
+@pytest.mark.parametrize("width", [1400, 700, 400])
+def test_state_and_time_end_at_one_edge(tab: Browser, served: Served, width: int) -> None:
+    tab.size(width, 800)
+    rights = "[...one.querySelectorAll('.state, time')].map(x => x.getBoundingClientRect().right)"
+    rows = tab.js(f"[...document.querySelectorAll('.session')].map(one => {rights})")
+    assert len(rows) == 5 and len({round(edge) for row in rows for edge in row}) == 1
 
 
 @pytest.mark.parametrize("width", [1400, 700, 400])

@@ -14,22 +14,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from procy.places import Places
 from procy.store import write
-from procy.store.db import open_reader, open_writer
+from procy.store.db import open_reader
 from procy.ui import address, assets
 from procy.ui.live import WAITING, Event, Hub, offer
 
 from .browser import until
 from .conftest import Served, Site
-from .sample import turn
+from .sample import say, turn, writing
 
 
 class Stream:
@@ -67,19 +64,6 @@ class Stream:
 def session_of(places: Places) -> str:
     connection = open_reader(places.db)
     return str(connection.execute("SELECT id FROM sessions WHERE name = 'Parser fix'").fetchone()[0])
-
-
-@contextmanager
-def writing(places: Places) -> Iterator[Any]:
-    connection = open_writer(places.db)
-    with write.transaction(connection):
-        yield connection
-    connection.close()
-
-
-def say(places: Places, session: str, number: int, text: str, **more: Any) -> None:
-    with writing(places) as connection:
-        write.put_turn(connection, session, replace(turn(number, text, "said"), **more), mask=str, cost=None)
 
 
 def test_news_come_within_a_moment_and_only_what_changed(served: Served) -> None:

@@ -68,8 +68,8 @@ def test_a_page_stays_small_whatever_is_in_it(site: Site, heavy: Any) -> None:
 
 def test_a_link_to_a_heavy_turn_leads_to_that_turn_with_others_around(site: Site) -> None:
     def heavy(number: int) -> Turn:
-        calls = tuple(replace(call, response_at=place * 30) for place, call in enumerate(many_calls()[:120]))
-        return turn(1, f"prompt {number}", "said between calls, " * 180, tool_calls=calls)
+        calls = tuple(replace(call, response_at=place // 30 * 30) for place, call in enumerate(many_calls()[:120]))
+        return turn(1, f"prompt {number}", "said between calls, " * 400, tool_calls=calls)
 
     session = make_long_session(site.places, 60, heavy)
     for seq in (1, 20, 30, 36, 40, 50, 60):
