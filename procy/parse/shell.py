@@ -48,10 +48,12 @@ class Output:
             return
         end = screen.line_start(end, start)
         if end > start:
-            self.add(screen.text(start, end))
+            self.add(screen.text(start, end), goes_on=screen.wraps(end - 1))
             self.next = screen.anchor(end)
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, goes_on: bool = False) -> None:
+        """Take lines, of which the last may go on in those that come next."""
+        text += "" if goes_on else "\n"
         if not self.tail and self.head_size + len(text) < RESPONSE_LIMIT // 2:
             self.head.append(text)
             self.head_size += len(text)
@@ -69,8 +71,10 @@ class Output:
             self.add(screen.text(start, end))
         if last:
             self.add(last)
-        middle = [f"[… {self.dropped} characters are in the recording only …]"] if self.dropped else []
-        return "\n".join([*self.head, *middle, *self.tail]).rstrip()
+        head, tail = "".join(self.head), "".join(self.tail)
+        if self.dropped:
+            head = head.removesuffix("\n") + f"\n[… {self.dropped} characters are in the recording only …]\n"
+        return (head + tail).rstrip()
 
 
 class ShellReader:

@@ -124,6 +124,14 @@ def test_a_pause_that_looks_like_a_prompt_ends_nothing_while_a_program_has_the_t
     assert told == [] or all(turn.status == "open" for turn in told)
 
 
+def test_a_huge_line_stays_one() -> None:
+    line = "".join(f"{number:07d}." for number in range(50_000))
+    stream = f"\x1b[?2004h$ cat one\r\n\x1b[?2004l\r{line}\r\nnext\r\n\x1b[?2004h$ ".encode()
+    reads = [Read(10**9 + at, at, 80, 24, stream[at : at + 10_000]) for at in range(0, len(stream), 10_000)]
+    (turn,) = turns(tell(Picture(80, 24, b""), reads))
+    assert turn.response == f"{line}\nnext"
+
+
 def test_huge_output_keeps_beginning_and_end() -> None:
     from procy.parse.shell import RESPONSE_LIMIT
 
