@@ -63,9 +63,10 @@ function rows() {
 export function step(by) {
   const all = rows();
   if (turns) { stepTurn(all[all.indexOf(here) + by], by); return; }
-  const at = all.findIndex((one) => one.contains(document.activeElement) || (titles && one.classList.contains("here")));
+  const at = all.findIndex((one) => titles ? one.classList.contains("here") : one.contains(document.activeElement));
   const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
-  if (titles) { if (next !== all[at]) next && $("a", next).click(); } else next && $("a.cover", next).focus();
+  if (!titles) $("a.cover", next ?? document.body)?.focus();
+  else if (next !== all[at]) $("a", next).click();
 }
 
 function stepTurn(next, by) {

@@ -17,25 +17,28 @@ function create(options = {}) {
     fit: "both", theme: "procy", terminalFontFamily: "var(--mono)", controls: true, speed, preload: true, startAt: at,
     autoPlay: box.dataset.marker === undefined, ...options,
   });
-  if (marks) follow();
+  if (marks) follow(at);
   window.procyPlayer = player;
 }
 
 // In the whole session: say which turn is played, and lead back to it.
-function follow() {
+function follow(at) {
   const turnAt = Object.fromEntries(Object.entries(marks).map(([seq, number]) => [number, seq]));
   player.addEventListener("metadata", (found) => {
     times = found.markers.map(([time], number) => [time, turnAt[number]]).filter(([, seq]) => seq);
+    if (box.dataset.marker === undefined || at) showAt(at ?? 0);
   });
   player.addEventListener("marker", ({ index }) => turnAt[index] && show(turnAt[index]));
-  player.addEventListener("seeked", () => {
-    const now = player.getCurrentTime() + 0.01;
-    const [, seq] = times.findLast(([time]) => time <= now) ?? [];
-    if (seq && times.find(([, one]) => one === shown)?.[0] !== times.find(([, one]) => one === seq)[0]) show(seq);
-  });
+  player.addEventListener("seeked", () => showAt(player.getCurrentTime()));
 }
 
 let shown = null;
+
+function showAt(seconds) {
+  const [time, seq] = times.findLast(([begins]) => begins <= seconds + 0.01) ?? [];
+  const same = times.some(([begins, one]) => begins === time && one === shown);  // two turns may begin at one time
+  if (seq && !same) show(seq);
+}
 
 function show(seq) {
   shown = seq;

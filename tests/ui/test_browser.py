@@ -95,7 +95,7 @@ def test_from_the_whole_session_back_to_the_turn_that_plays(tab: Browser, served
     back = "document.querySelector('#back').pathname.split('/').at(-1)"
     turn_of = "document.querySelector('#titles li[data-seq=\"%d\"]').dataset.turn"
     tab.open(f"{served.base}/-/procy/s/{session}/terminal?whole=1")
-    tab.wait("window.procyPlayer?.getDuration() > 0")
+    tab.wait(f"window.procyPlayer?.getDuration() > 0 && {back} == {turn_of % 1}")
     tab.click("#titles li[data-seq='5'] a")
     tab.wait(f"{back} == {turn_of % 5} && document.querySelector('.now').textContent.startsWith('5 Größe')")
     tab.js("procyPlayer.seek({marker: 2})")  # by the player's own marks
@@ -162,7 +162,7 @@ def test_more_is_all_of_it_as_it_was_written(tab: Browser, served: Served, sessi
     for part, last in ((".prompt", "        the last"), (".said", "the very last")):
         clamp = f"document.querySelector('#t10 {part} .clamp, #t10 {part}.clamp')"
         assert tab.js(f"getComputedStyle({clamp}.querySelector('a.load')).display") == "none"  # one control, not two
-        assert "characters more" in tab.js(f"getComputedStyle({clamp}.querySelector('label'), '::after').content")
+        assert "all of it, " in tab.js(f"getComputedStyle({clamp}.querySelector('label'), '::after').content")
         tab.js(f"{clamp}.querySelector('label').click()")
         tab.wait(f"{clamp}.querySelector('.body').innerText.endsWith({json.dumps(last)})")
         assert tab.js(f"{clamp}.querySelector('.body').getBoundingClientRect().height") > 3000

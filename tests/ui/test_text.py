@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import datetime, timedelta, timezone
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from procy.ui import prose, words
+from procy.ui.assets import plugins_folder
 
 from .sample import EVIL
 
@@ -134,3 +136,22 @@ def test_tokens(count: int | None, said: str) -> None:
 def test_ago(seconds: int, said: str) -> None:
     now = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
     assert words.ago((now - timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z"), now) == said
+
+
+def luminance(colour: str) -> float:
+    """Of WCAG 2: https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_small_text_has_contrast(scheme: int) -> None:
+    style = (plugins_folder() / "static" / "procy.css").read_text()
+    roots = re.findall(r":root \{(.*?)\n\s*\}", style, re.DOTALL)
+    colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", roots[scheme]))
+    pairs = {(text, "paper") for text in ("ink", "soft", "faint", "human", "agent-text", "procy", "bad", "link", "busy", "wait")}
+    pairs |= {(text, ground) for text in ("ink", "soft", "faint") for ground in ("raised", "human-bg", "procy-bg")}
+    for text, ground in pairs:
+        bright, dark = sorted((luminance(colours[text]), luminance(colours[ground])), reverse=True)
+        assert (bright + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
