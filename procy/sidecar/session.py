@@ -12,26 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from procy import ids
 from procy.agents.generic import is_shell
 from procy.capture import attach, hooks, tap
 from procy.capture.spool import Meta, Spool
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
-from procy.plugins import profile_named
-from procy.recording.conversations import is_read_elsewhere, unread_transcripts
 from procy.recording.replay import replay, tell
-from procy.recording.timeline import Timeline, load_timeline
+from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
-from procy.sidecar.agent import LAST_WORDS_NS, AgentWatch, Conversation
+from procy.sidecar.agent import AgentWatch
 from procy.sidecar.border import Border
+from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
 from procy.sidecar.state import StateWatch
 from procy.sidecar.terminal import Notice, Terminal, load_durable
 from procy.store.db import iso
-from procy.types import Evidence, PaneEvent, Picture, Profile, Read, TranscriptFile
+from procy.types import Evidence, PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
@@ -56,9 +54,8 @@ class Follower:
         self.reader = TerminalReader(durable.picture)
         self.agent = AgentWatch()
         self.state = StateWatch()
-        self.conversations: dict[str, Conversation] = {}
         self.book = TurnBook(self.timeline)
-        self.children: dict[str, tuple[Rows, TurnBook]] = {}  # sub-agents' sessions by id
+        self.conversations = Conversations(connection, self.border, self.rows, self.book, self.meta)
         self.hooks_read: set[Path] = set()
         self.keyframes: set[int] = set()
         self.looked_ns = 0
@@ -75,13 +72,7 @@ class Follower:
         self.later = replay(connection, self.id, self.reader)
         self.reader.changed()  # those are in the database, as these are:
         self.reader.texts.take()
-        self.catch_up()
-
-    def catch_up(self) -> None:
-        """Find what agents wrote while no sidecar ran, which may be gone by now."""
-        for one in unread_transcripts(self.connection, self.id):
-            parent = "" if one.session_id == self.id else self.id
-            self.converse(profile_named(one.agent), TranscriptFile(one.path, one.agent_session_id, parent))
+        self.conversations.catch_up()
 
     def register(self) -> None:
         """Make the session's row, or say that it goes on."""
@@ -107,7 +98,10 @@ class Follower:
     def tick(self, now_ns: int) -> None:
         caught_up = not self.read_terminal(now_ns)
         self.watch_agent(now_ns)
-        self.read_conversations(now_ns)
+        if self.meta.wanted == "paused":
+            self.conversations.skip()
+        elif self.conversations.read(now_ns, bool(self.ending)) and self.ending:
+            self.ending_ns = now_ns
         self.read_hooks()
         self.write_turns(now_ns)
         self.write_texts()
@@ -125,6 +119,7 @@ class Follower:
     def renew_meta(self) -> None:
         """Read again what is wanted of this session; called when its file changed."""
         before, self.meta = self.meta, self.spool.meta()
+        self.conversations.meta = self.meta
         if self.meta.attached_ns != before.attached_ns:
             self.pipe_ended_ns = 0
             self.agent = AgentWatch()
@@ -214,74 +209,7 @@ class Follower:
                 self.rows.change(agent=profile.name)
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
-            for file in self.border.call("finding transcripts", [], self.ask_for_transcripts):
-                if file.path not in self.conversations and self.concerns_us(self.agent.profile, file):
-                    self.converse(self.agent.profile, file)
-                if file.path in self.conversations:
-                    began_ns = max(self.agent.process.started_ns, self.meta.attached_ns)
-                    self.conversations[file.path].hear(began_ns, now_ns)
-
-    def ask_for_transcripts(self) -> list[TranscriptFile]:
-        profile, process = self.agent.profile, self.agent.process
-        return list(profile.transcripts(process)) if profile and process else []
-
-    def concerns_us(self, profile: Profile, file: TranscriptFile) -> bool:
-        """Not when it may be another pane's, nor when it is of a sub-agent that ended in an earlier session."""
-        if file.parent and is_read_elsewhere(self.connection, profile.name, file, self.child_id(file)):
-            return False
-        return not file.proof or self.reader.shows(file.proof)
-
-    def converse(self, profile: Profile, file: TranscriptFile) -> None:
-        """Begin to follow a transcript: of the session itself, or, for a sub-agent, of a session below it."""
-        rows, book = self.child(profile, file) if file.parent else (self.rows, self.book)
-        conversation = Conversation(self.connection, rows, profile, file)
-        self.conversations[file.path] = conversation
-        book.put(conversation.unsettled())
-        if not file.parent:
-            self.rows.change(agent_session_id=file.agent_session_id, agent=profile.name)
-
-    def child(self, profile: Profile, file: TranscriptFile) -> tuple[Rows, TurnBook]:
-        """The session of a sub-agent. Its turns lie nowhere in the terminal's bytes."""
-        session_id = self.child_id(file)
-        rows = Rows(self.outbox, session_id, self.settings)
-        rows.session(
-            {
-                "agent": profile.name,
-                "agent_session_id": file.agent_session_id,
-                "parent_id": self.id,
-                "cwd": self.meta.cwd,
-                "started_at": iso(self.last_ns or self.meta.started_ns),
-                "status": "recording",
-            }
-        )
-        return self.children.setdefault(session_id, (rows, TurnBook(Timeline())))
-
-    def child_id(self, file: TranscriptFile) -> str:
-        return ids.derived_id(self.meta.started_ns, self.id, file.agent_session_id)
-
-    def read_conversations(self, now_ns: int) -> None:
-        for conversation in self.conversations.values():
-            if self.meta.wanted == "paused":
-                self.border.call(f"skipping {conversation.file.path}", None, conversation.skip)
-                continue
-            if conversation.left:
-                continue
-            conversation.left = not self.ending and now_ns - conversation.heard_ns > LAST_WORDS_NS  # and read for the last time
-            if self.border.call(f"reading {conversation.file.path}", False, conversation.advance):
-                self.book_of(conversation).put(conversation.changed())
-                self.ending_ns = now_ns if self.ending else 0
-                self.write_title(conversation)
-
-    def book_of(self, conversation: Conversation) -> TurnBook:
-        child = self.children.get(conversation.rows.session_id)
-        return child[1] if child else self.book
-
-    def write_title(self, conversation: Conversation) -> None:
-        reader = conversation.reader
-        if reader.cost_usd is not None:
-            conversation.rows.change(cost_usd=reader.cost_usd)
-        if reader.title and not self.meta.name:
-            conversation.rows.change(name=mask(reader.title))
+            self.conversations.find(self.agent.profile, self.agent.process, self.reader.shows, now_ns)
 
     def read_hooks(self) -> None:
         for file in hooks.waiting(self.spool.hooks):
@@ -305,7 +233,7 @@ class Follower:
             self.rows.turn(entry.turn)
             for offset in (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None):
                 self.put_keyframe(offset)
-        for rows, book in self.children.values():
+        for rows, book in self.conversations.children.values():
             for entry in book.take(now_ns):
                 rows.turn(entry.turn)
 
@@ -323,9 +251,9 @@ class Follower:
     def write_state(self, now_ns: int) -> None:
         """Tell the database and tmux when the agent's state is another one."""
         profile, process = self.agent.profile, self.agent.process
-        told = [one.reader.evidence() for one in self.conversations.values() if one.rows is self.rows and not one.left]
+        told = self.conversations.evidence()
         live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
-        if self.state.changed(live, self.reader, told[-1] if told else None, self.agent, now_ns, self.trouble):
+        if self.state.changed(live, self.reader, told, self.agent, now_ns, self.trouble):
             now = self.state.now
             self.rows.change(state=now.state, state_reason=mask(now.reason), state_at=iso(now.at_ns))
             self.show(self.meta, now)
@@ -355,7 +283,7 @@ class Follower:
         self.reader.texts.end(self.terminal.offset)
         self.write_texts()
         ended = {"status": "lost" if self.is_lost() else "ended", "ended_at": iso(self.last_ns or now_ns), "state": None}
-        for rows, book in [(self.rows, self.book), *self.children.values()]:
+        for rows, book in self.conversations.books():
             for turn in book.close(self.last_ns or now_ns):
                 rows.turn(turn)
             rows.change(**ended)
