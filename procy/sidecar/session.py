@@ -33,7 +33,7 @@ from procy.types import Evidence, PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
-TAP_ENDS_NS = 20_000_000_000  # a tap whose pipe was closed writes down what it has and ends
+TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 
 Show = Callable[[Meta, Evidence | None], None]
@@ -111,10 +111,9 @@ class Follower:
             self.finish(now_ns)
 
     def heard_all(self, now_ns: int) -> bool:
-        """Whether neither the tap nor the agent will say more."""
-        if self.spool.tap_is_running() and now_ns - self.ending_ns < TAP_ENDS_NS:
-            return False
-        return now_ns - max(self.ending_ns, self.last_ns) > LAST_WORDS_NS
+        """Whether neither the tap nor the agent will say more. (The tap of a dead pane that tmux keeps does not end.)"""
+        patience_ns = TAP_ENDS_NS if self.spool.tap_is_running() else LAST_WORDS_NS
+        return now_ns - max(self.ending_ns, self.last_ns) > patience_ns
 
     def renew_meta(self) -> None:
         """Read again what is wanted of this session; called when its file changed."""
