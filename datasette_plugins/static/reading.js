@@ -24,12 +24,19 @@ export function mark(turn) {
   if (tab && screen) tab.href = screen.href;
 }
 
-export function markTitle(seq, block = "nearest") {
+export function markTitle(seq) {
   for (const title of $$("li.here", titles ?? document.body)) title.classList.remove("here");
   const title = titles && $(`li[data-seq="${seq}"]`, titles);
   title?.classList.add("here");
-  title?.scrollIntoView({ block });
+  if (title) reveal(title);
   return title;
+}
+
+// Scrolls the list and never the page: in a narrow window the list stands above what one looks at.
+function reveal(title, center = false) {
+  const list = title.closest(".outline"), outer = list.getBoundingClientRect(), inner = title.getBoundingClientRect();
+  if (center) list.scrollTop += (inner.top + inner.bottom - outer.top - outer.bottom) / 2;
+  else list.scrollTop += Math.min(inner.top - outer.top, 0) + Math.max(inner.bottom - outer.bottom, 0);
 }
 
 function turnAtTop() {
@@ -107,5 +114,6 @@ if (turns) {
   addEventListener("hashchange", () => go(document.getElementById(location.hash.slice(1))));
   addEventListener("scroll", () => { if (Date.now() >= jumped) mark(turnAtTop()); }, { passive: true });
 } else if (titles) {
-  $("li.here", titles)?.scrollIntoView({ block: "center" });
+  const title = $("li.here", titles);
+  if (title) reveal(title, true);
 }

@@ -118,6 +118,21 @@ def test_the_whole_session_begins_at_the_turn_one_comes_from(tab: Browser, serve
     assert tab.js("document.querySelector('#titles li.here').dataset.seq") == "4"
 
 
+@player
+def test_the_list_of_turns_never_moves_the_page(tab: Browser, served: Served, session: str) -> None:
+    tab.size(700, 400)
+    tab.open(f"{served.base}/-/procy/s/{session}/terminal?whole=1")
+    tab.wait("window.procyPlayer?.getDuration() > 0")
+    tab.js("scrollTo(0, document.documentElement.scrollHeight)")
+    before = tab.js("scrollY")
+    for mark in (7, 1):
+        tab.js(f"procyPlayer.seek({{marker: {mark}}})")
+        tab.wait(f"document.querySelector('#titles li.here').dataset.seq == '{mark + 1}'")
+        assert tab.js("scrollY") == before > 0
+        edges = tab.js("['.outline', '#titles li.here'].map(x => document.querySelector(x).getBoundingClientRect().toJSON())")
+        assert edges[0]["top"] <= edges[1]["top"] + 1 and edges[1]["bottom"] <= edges[0]["bottom"] + 1
+
+
 def test_from_turn_to_turn_beside_the_terminal(tab: Browser, served: Served) -> None:
     session = make_long_session(served.places, 60, lambda number: turn(1, f"prompt {number}", "x"))
     with writing(served.places) as connection:
