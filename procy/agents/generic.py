@@ -1,12 +1,9 @@
 """Any program: nothing is known but what its screen shows."""
 
-import os
 from collections.abc import Iterable, Sequence
 
 from procy.hookspecs import hookimpl
 from procy.types import Evidence, Launch, Process, Profile, TranscriptFile
-
-SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh", "mksh", "ash", "nu", "xonsh", "pwsh")
 
 
 class Generic:
@@ -30,12 +27,6 @@ class Generic:
 
     def live(self, process: Process) -> Evidence | None:
         return None
-
-
-def is_shell(argv: Sequence[str]) -> bool:
-    """Whether a command line is that of an interactive shell waiting for commands, not of a script it runs."""
-    name = os.path.basename(argv[0]).lstrip("-") if argv else ""
-    return name in SHELLS and all(word.startswith("-") for word in argv[1:])
 
 
 @hookimpl(trylast=True)

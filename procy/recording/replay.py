@@ -39,6 +39,7 @@ def tell(reader: TerminalReader, event: PaneEvent) -> None:
     elif event.kind == "gap":
         reader.lose(event.at_ns)
     if event.kind == "foreground":
+        reader.rest(event.at_ns)
         detail = event.detail
         reader.foreground(detail.get("shell_waits"), bool(detail.get("reads_turns", True)), str(detail.get("program", "")))
 

@@ -182,5 +182,5 @@ def read_file(path: str) -> bytes:
     """A file that a transcript refers to; a note in its place when it is gone."""
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        return f"[{path}: {error.strerror}]".encode()
+    except (OSError, ValueError) as error:
+        return f"[{path}: {error}]".encode("utf-8", "replace")

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from procy.agents.generic import is_shell
 from procy.capture import attach, hooks, tap
 from procy.capture.spool import Meta, Spool
 from procy.parse.redact import mask
@@ -21,7 +20,7 @@ from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
-from procy.sidecar.agent import AgentWatch
+from procy.sidecar.agent import AgentWatch, is_shell
 from procy.sidecar.border import Border
 from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
 from procy.sidecar.outbox import Outbox
@@ -194,7 +193,7 @@ class Follower:
             return
         if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process
-            shell_waits = process is not None and process.pid == self.meta.pane_pid and is_shell(process.argv)
+            shell_waits = process is not None and process.pid == self.meta.pane_pid and is_shell(process)
             detail = {
                 "command": mask(" ".join(process.argv))[:500] if process else "",
                 "program": os.path.basename(process.argv[0]) if process and process.argv else "",

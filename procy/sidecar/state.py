@@ -12,7 +12,6 @@ from procy.sidecar.agent import AgentWatch
 from procy.types import Evidence
 
 QUIET_NS = 1_500_000_000
-BUSY_MARKS = ("esc to interrupt", "ctrl+c to interrupt", "esc to cancel", "press esc to stop")
 
 
 class StateWatch:
@@ -61,9 +60,7 @@ class StateWatch:
             return Evidence("idle", "", since_ns)
         name = os.path.basename(agent.process.argv[0]) if agent.process and agent.process.argv else ""
         moves = now_ns - since_ns < QUIET_NS
-        reads_lines = screen.screen.mode(2004)
-        works = any(mark in line for line in screen.screen.lines()[-12:] for mark in BUSY_MARKS)
-        state_is_idle = reads_lines and not works and not moves
+        state_is_idle = screen.reads_lines and not screen.works() and not moves
         return Evidence("idle" if state_is_idle else "busy", name, since_ns)
 
 

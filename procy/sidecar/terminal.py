@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from procy.capture import tap
 from procy.capture.spool import Cursor, Spool
+from procy.parse.pem import open_key
 from procy.parse.redact import star_reads, starred_picture
 from procy.parse.screen import Screen
 from procy.store.blobs import BLOCK_BYTES, Block, pack_block, unpack, unpack_block
@@ -89,7 +90,7 @@ class Terminal:
             size += len(self.reads[count].data)
             count += 1
         whole = count
-        while self.redact and whole and not self.reads[whole - 1].data.endswith(b"\n"):
+        while self.redact and whole and not parts_no_secret(self.reads[:whole]):
             whole -= 1
         return count if everything and count == len(self.reads) else whole or count
 
@@ -98,6 +99,14 @@ class Terminal:
         if offset < (self.reads[0].offset if self.reads else self.offset):
             return None
         return picture_after(self.before, [read for read in self.reads if read.offset < offset], offset)
+
+
+def parts_no_secret(reads: list[Read]) -> bool:
+    """Whether the reads end with a line, and not within a private key."""
+    if not reads[-1].data.endswith(b"\n"):
+        return False
+    text = b"".join(read.data for read in reads).decode("utf-8", "replace")
+    return open_key(text) == len(text)
 
 
 def picture_after(before: Picture, reads: list[Read], end: int | None = None) -> Picture:
