@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import statistics
 import subprocess
@@ -21,6 +22,7 @@ RUNS = 40
 def run() -> None:
     with tempfile.TemporaryDirectory() as root:
         fill(Path(root) / "procy.db")
+        keep_lock(f"{root}/sidecar.lock")
         environment = {**os.environ, "PROCY_HOME": root, "PROCY_CONFIG": f"{root}/config.toml"}
         procy = str(Path(sys.executable).with_name("procy"))
         commands = {"python -c pass": [sys.executable, "-c", "pass"]}
@@ -42,6 +44,11 @@ def run() -> None:
         rows,
         "status ≤ 5 ×",
     )
+
+
+def keep_lock(path: str) -> None:
+    """Look like a sidecar: else ``status`` starts one, which finds that nothing is recorded."""
+    fcntl.flock(os.open(path, os.O_RDWR | os.O_CREAT), fcntl.LOCK_EX)
 
 
 def fill(path: Path) -> None:

@@ -15,6 +15,7 @@ from procy.sidecar.log import log
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.panes import PaneWatch
 from procy.sidecar.session import Follower
+from procy.store import write
 from procy.store.db import open_writer
 
 TICK_S = 0.08
@@ -37,6 +38,7 @@ class Sidecar:
 
     def run(self) -> None:
         self.forget_private_files()
+        self.give_up_lost_sessions()
         quiet_since = time.monotonic()
         settled = 0.0
         while time.monotonic() - quiet_since < LINGER_S:
@@ -58,6 +60,11 @@ class Sidecar:
             with suppress(OSError):
                 if time.time() - path.stat().st_mtime > KEEP_PRIVATE_S:
                     path.unlink()
+
+    def give_up_lost_sessions(self) -> None:
+        """What is said to be recorded and has no spool: it was removed by hand, or the database copied."""
+        live = {spool.session_id for spool in spools(self.places.spool)}
+        self.outbox.put(lambda connection: write.give_up(connection, live))
 
     def find(self) -> None:
         """Follow new spools, and read again what is wanted of the ones followed."""

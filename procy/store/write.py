@@ -6,7 +6,7 @@ through which derived text enters the database.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,6 +47,19 @@ def put_session(connection: sqlite3.Connection, session_id: str, values: Mapping
 def change_session(connection: sqlite3.Connection, session_id: str, values: Mapping[str, Any]) -> None:
     updates = ", ".join(f"{name} = ?" for name in values)
     connection.execute(f"UPDATE sessions SET {updates} WHERE id = ?", (*values.values(), session_id))
+
+
+def give_up(connection: sqlite3.Connection, live: Collection[str]) -> None:
+    """End every session that is said to be recorded in a pane, or below one, and is not among the live ones."""
+    rows = connection.execute(
+        "SELECT id, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM turns WHERE session_id = sessions.id), started_at) "
+        "FROM sessions WHERE status IN ('recording', 'paused') AND origin = 'tmux' "
+        "AND (pane_id IS NOT NULL OR parent_id IS NOT NULL)"
+    ).fetchall()
+    parents = dict(connection.execute("SELECT id, parent_id FROM sessions WHERE pane_id IS NULL AND parent_id IS NOT NULL"))
+    for session_id, last in rows:
+        if parents.get(session_id, session_id) not in live:
+            change_session(connection, session_id, {"status": "lost", "state": None, "ended_at": last})
 
 
 def add_block(connection: sqlite3.Connection, session_id: str, block: blobs.Block) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -200,6 +201,19 @@ def test_after_a_crash_status_finds_out(shell: Lab) -> None:
     wait_until(lambda: not shell.sidecar_pid())
     assert "the sidecar did not run" in shell.procy("status").stderr
     wait_until(lambda: "Nothing is recorded" in shell.procy("status").stdout, 20)
+
+
+def test_what_has_lost_its_spool_is_given_up(shell: Lab) -> None:
+    spool = shell.record()
+    shell.type("echo one")
+    shell.until_turns(1)
+    shell.tmux("kill-server")
+    os.kill(shell.sidecar_pid(), signal.SIGKILL)
+    wait_until(lambda: not shell.sidecar_pid())
+    shutil.rmtree(spool.path)
+    shell.procy("status")
+    assert shell.until_ended(spool.session_id) == "lost"
+    assert "Nothing is recorded" in shell.procy("status").stdout
 
 
 def test_rebuild_leaves_alone_what_has_no_raw(lab: Lab) -> None:
