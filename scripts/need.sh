@@ -7,7 +7,7 @@ command -v "$program" >/dev/null 2>&1 && exit 0
 if command -v apt-get >/dev/null 2>&1; then
     root=""
     [ "$(id -u)" -eq 0 ] || root=sudo
-    echo "procy: $program is missing; installing with: $root apt-get install $*" >&2
+    echo "procy: $program is missing; installing with: ${root:+$root }apt-get install $*" >&2
     { $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null && exit 0
 elif command -v brew >/dev/null 2>&1; then
     echo "procy: $program is missing; installing with: brew install $*" >&2
