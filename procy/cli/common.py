@@ -6,7 +6,6 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 import click
@@ -85,25 +84,6 @@ def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def ago(iso_time: str | None) -> str:
-    """``3 min`` since an ISO time; "" for none."""
-    if not iso_time:
-        return ""
-    seconds = (datetime.now(timezone.utc) - parse_time(iso_time)).total_seconds()
-    for limit, unit, name in ((60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h"), (86400 * 60, 86400, "d")):
-        if seconds < limit:
-            return f"{max(int(seconds // unit), 0)} {name}"
-    return parse_time(iso_time).astimezone().strftime("%Y-%m-%d")
-
-
-def parse_time(iso_time: str) -> datetime:
-    return datetime.fromisoformat(iso_time.replace("Z", "+00:00"))
-
-
-def local_time(iso_time: str) -> str:
-    return parse_time(iso_time).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
 def printable(text: str) -> str:
     """Without what would act on the reader's terminal: control characters other than line feeds and tabs."""
     return CONTROL.sub("", text)
@@ -114,16 +94,6 @@ def one_line(text: str, width: int) -> str:
     line = printable(text.strip().split("\n", 1)[0])
     more = len(line) > width or "\n" in text.strip()
     return line[: width - 1] + "…" if more else line
-
-
-def tokens(count: int | None) -> str:
-    """``950``, ``12.3k``, ``4.5M``."""
-    if count is None:
-        return ""
-    for limit, unit in ((1e6, "M"), (1e3, "k")):
-        if count >= limit:
-            return f"{count / limit:.1f}{unit}"
-    return str(count)
 
 
 CONTROL = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.DOTALL)

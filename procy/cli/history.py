@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from procy.cli.common import as_dicts, db_option, json_option, local_time, one_line, print_json, reader, session_argument
+from procy.cli.common import as_dicts, db_option, json_option, one_line, print_json, reader, session_argument
 from procy.store import read
+from procy.ui import words
 
 
 @click.command("history", context_settings={"ignore_unknown_options": True})
@@ -24,5 +25,5 @@ def history_command(session: str | None, limit: int, as_json: bool, db: str | No
     for row in rows:
         handle = click.style(f"{read.short(row['session_id'])}:{row['seq']}".ljust(11), dim=True)
         colour = "magenta" if row["origin"] == "procy" else "green"
-        when = click.style(local_time(row["started_at"])[5:16], dim=True)
+        when = click.style(words.stamp(row["started_at"])[5:16], dim=True)
         click.echo(f"{when}  {handle} {click.style(one_line(row['prompt'], 100), fg=colour)}")

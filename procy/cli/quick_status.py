@@ -79,15 +79,15 @@ def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]
         print("Nothing is recorded now. Start with: procy record")
     for one in sessions:
         state = "paused" if one["status"] == "paused" else str(one["state"] or "starting")
-        reason = f" ({printable(one['state_reason'])})" if one["state_reason"] else ""
-        name = f" {printable(one['name'])}" if one["name"] else ""
+        reason = f" ({visible(one['state_reason'])})" if one["state_reason"] else ""
+        name = f" {visible(one['name'])}" if one["name"] else ""
         handle = str(one["id"])[-6:]
-        where = printable(one["cwd"])
+        where = visible(one["cwd"])
         print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {where}{name}")
     cost = f", ${today['cost_usd']:.2f}" if today["cost_usd"] is not None else ""
     print(f"Today: {today['turns']} turns, {today['input_tokens']:,} tokens in, {today['output_tokens']:,} out{cost}")
 
 
-def printable(value: object) -> str:
+def visible(value: object) -> str:
     """One line without characters that act on a terminal."""
     return "".join(character for character in str(value or "") if character.isprintable())

@@ -6,8 +6,9 @@ import re
 
 import click
 
-from procy.cli.common import as_dicts, complete_session, db_option, json_option, local_time, print_json, printable, reader
+from procy.cli.common import as_dicts, complete_session, db_option, json_option, print_json, printable, reader
 from procy.store import read
+from procy.ui.words import stamp
 
 
 @click.command("search")
@@ -30,14 +31,14 @@ def search_command(
         if terminal:
             rows = read.search_terminal(connection, query, limit, session_id)
         else:
-            rows = read.search(connection, query, limit, session_id)
+            rows = read.search_turns(connection, query, limit, session_id)
     if as_json:
-        print_json([{**row, "snippet": plain(row["snippet"])} for row in as_dicts(rows)])
+        print_json([{name: plain(value) for name, value in row.items()} for row in as_dicts(rows)])
         return
     if not rows:
         click.echo("nothing found" + ("" if terminal else "; what stood on the terminal is searched with -t"), err=True)
     for row in rows:
-        place = f"offset {row['offset']}" if terminal else local_time(row["started_at"])[5:16]
+        place = f"offset {row['offset']}" if terminal else stamp(row["started_at"])[5:16]
         handle = read.short(row["session_id"]) if terminal else f"{read.short(row['session_id'])}:{row['seq']}"
         click.echo(click.style(f"{handle}  {place}", dim=True))
         click.echo("  " + highlight(" ".join(row["snippet"].split())))
@@ -49,5 +50,6 @@ def highlight(snippet: str) -> str:
     return "".join(click.style(part, fg="yellow", bold=True) if place % 2 else part for place, part in enumerate(parts))
 
 
-def plain(snippet: str) -> str:
-    return snippet.replace("\x01", "").replace("\x02", "")
+def plain(value: object) -> object:
+    """Without the marks around what was found."""
+    return value.replace("\x01", "").replace("\x02", "") if isinstance(value, str) else value

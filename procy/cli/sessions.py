@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from procy.cli.common import ago, as_dicts, db_option, json_option, one_line, print_json, reader, state_text, table
+from procy.cli.common import as_dicts, db_option, json_option, one_line, print_json, reader, state_text, table
 from procy.store import read
+from procy.ui.words import ago
 
 
 @click.command("sessions")
@@ -29,7 +30,7 @@ def sessions_command(limit: int, live: bool, children: bool, as_json: bool, db: 
                 "PANE": row["pane_id"] or "",
                 "STATUS": state_text(row["state"]) if row["status"] == "recording" else row["status"],
                 "TURNS": str(row["turns"]),
-                "AGO": ago(row["last_turn_at"] or row["started_at"]),
+                "AGO": ago(row["last_turn_at"] or row["started_at"]).removesuffix(" ago"),
                 "WHERE": one_line(row["name"] or row["cwd"] or "", 60),
             }
             for row in rows

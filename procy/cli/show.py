@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from typing import Any
 
 import click
 
@@ -12,17 +10,16 @@ from procy.cli.common import (
     as_dicts,
     db_option,
     json_option,
-    local_time,
     one_line,
     print_json,
     printable,
     reader,
     session_argument,
     state_text,
-    tokens,
 )
 from procy.errors import HandleError
 from procy.store import read
+from procy.ui import words
 
 ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
 
@@ -79,9 +76,9 @@ def print_session(session: sqlite3.Row, shown: int) -> None:
 def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], files: list[sqlite3.Row], full: bool) -> None:
     colour = ORIGIN_COLOURS.get(turn["origin"], "cyan")
     counts = (("input_tokens", "in"), ("cache_read_tokens", "cached"), ("output_tokens", "out"))
-    used = " ".join(f"{tokens(turn[column])} {word}" for column, word in counts if turn[column])
+    used = " ".join(f"{words.tokens(turn[column])} {word}" for column, word in counts if turn[column])
     status = "" if turn["status"] == "done" else f" [{turn['status']}]"
-    heading = click.style(f"\n#{turn['seq']} {local_time(turn['started_at'])}{status}", fg=colour, bold=True)
+    heading = click.style(f"\n#{turn['seq']} {words.stamp(turn['started_at'])}{status}", fg=colour, bold=True)
     click.echo(heading + click.style(f"  {turn['model'] or ''} {used}".rstrip(), dim=True))
     click.echo(click.style(printable(turn["prompt"]) if full else shorten(turn["prompt"], 6), fg=colour))
     written = 0
@@ -106,23 +103,10 @@ def print_text(response: str, start: int, end: int, full: bool) -> int:
 def print_call(call: sqlite3.Row, full: bool) -> None:
     took = f" {call['duration_ms']} ms" if call["duration_ms"] is not None else ""
     mark = {"ok": "", "error": " failed", "denied": " denied", "unknown": " no result"}[call["status"]]
-    what = click.style(f"  ▸ {call['name']} {one_line(brief_input(call['input']), 100)}", fg="blue")
+    what = click.style(f"  ▸ {call['name']} {one_line(words.brief(call['input']), 100)}", fg="blue")
     click.echo(what + click.style(f"{took}{mark}", dim=True))
     if full and call["result"]:
         click.echo(click.style("\n".join(f"    {line}" for line in printable(call["result"]).split("\n")), dim=True))
-
-
-def brief_input(text: str | None) -> str:
-    """The one argument that says what a call does, where there is one."""
-    try:
-        arguments: Any = json.loads(text or "")
-    except ValueError:
-        return text or ""
-    if isinstance(arguments, dict):
-        for name in ("command", "cmd", "file_path", "path", "pattern", "url", "query", "prompt", "description"):
-            if isinstance(arguments.get(name), str):
-                return str(arguments[name])
-    return text or ""
 
 
 def shorten(text: str, lines: int) -> str:

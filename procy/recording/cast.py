@@ -15,12 +15,16 @@ CLEAR = "\x1b[0m\x1b[2J\x1b[3J\x1b[H"
 
 
 class Mark(NamedTuple):
-    """A label at a place in the stream: a turn's prompt, a gap's cause. ``picture``: the screen is another one from here on."""
+    """A label at a place in the stream: a turn's prompt, a gap's cause.
+
+    ``picture``: the screen is another one from here on. ``turn``: the seq of the turn that begins here.
+    """
 
     offset: int
     time_ns: int
     label: str
     picture: Picture | None = None
+    turn: int | None = None
 
 
 def cast(

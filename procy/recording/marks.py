@@ -12,17 +12,23 @@ LABEL = 60  # characters
 def marks_of(connection: sqlite3.Connection, log: TerminalLog) -> list[Mark]:
     """Turns and gaps, in the order of the stream."""
     marks = [
-        Mark(offset, from_iso(started_at), f"{seq}: {label(prompt)}")
+        Mark(offset, from_iso(started_at), f"{seq}: {label(prompt)}", turn=seq)
         for seq, prompt, offset, started_at in connection.execute(
             "SELECT seq, substr(prompt, 1, 200), terminal_from, started_at FROM turns "
             "WHERE session_id = ? AND terminal_from IS NOT NULL ORDER BY terminal_from",
             (log.session_id,),
         )
     ]
-    for event in log.events():
-        if event.picture and event.offset:
-            marks.append(Mark(event.offset, event.at_ns, f"gap: {event.detail.get('cause', 'attached again')}", event.picture))
-    return sorted(marks, key=lambda mark: mark.offset)
+    return sorted([*marks, *gaps_of(log)], key=lambda mark: mark.offset)
+
+
+def gaps_of(log: TerminalLog) -> list[Mark]:
+    """Where the recording begins again with another screen."""
+    return [
+        Mark(event.offset, event.at_ns, f"gap: {event.detail.get('cause', 'attached again')}", event.picture)
+        for event in log.events()
+        if event.picture and event.offset
+    ]
 
 
 def label(prompt: str) -> str:

@@ -9,10 +9,10 @@ from procy.parse.redact import mask
 from procy.parse.screen import Screen
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
-from procy.recording.conversations import new_reader, replay_conversation, transcripts_of, writers_of
 from procy.recording.replay import replay, stored_events
 from procy.recording.terminal import EMPTY
 from procy.recording.timeline import load_timeline
+from procy.recording.transcripts import new_reader, replay_conversation, transcripts_of, writers_of
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.store import write
@@ -83,10 +83,10 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
     return sorted(book.close(ended_ns), key=lambda turn: turn.started_ns)
 
 
-Places = set[tuple[int | None, int | None]]
+Ends = set[tuple[int | None, int | None]]
 
 
-def places_of_others(connection: sqlite3.Connection, session_id: str, sources: list[str]) -> Places:
+def places_of_others(connection: sqlite3.Connection, session_id: str, sources: list[str]) -> Ends:
     """Where the turns begin and end that are left alone."""
     rows = connection.execute("SELECT source, terminal_from, terminal_to FROM turns WHERE session_id = ?", (session_id,))
     return {(begin, end) for source, begin, end in rows if source not in sources}

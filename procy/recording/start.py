@@ -67,7 +67,7 @@ def here() -> Tmux:
 
 
 def spool_of(places: Places, pane: Pane) -> Spool | None:
-    """The folder of the session that this pane is recorded in, paused ones included."""
+    """The folder of the session that this pane is recorded in, paused ones included. One whose agent has ended is let go."""
     for spool in reversed(recordings(places)):
         meta = spool.meta()
         if (meta.pane_id, meta.server_pid) == (pane.pane_id, pane.server_pid):
@@ -223,12 +223,14 @@ def pause(places: Places, spool: Spool) -> bool:
 
 def find_spool(places: Places, target: str) -> Spool:
     """What is recorded under that handle: ``last``, a name, an id, or a pane as tmux names it ("": the one we run in)."""
-    found = [spool for spool in recordings(places) if is_meant(spool, target)] if target else []
+    inside = bool(current_socket())
+    by_pane = not target or (inside and target.startswith("%"))  # a pane of this server, not one of the same number elsewhere
+    found = [] if by_pane else [spool for spool in recordings(places) if is_meant(spool, target)]
     if target == "last":
         found = found[-1:]
     if len(found) == 1:
         return found[0]
-    if target and not current_socket():
+    if target and not inside:
         what = f"{len(found)} recordings are" if found else "no recording is"
         raise HandleError(f"{what} called {target!r}", "See what is recorded: procy status")
     pane = here().pane(target or os.environ.get("TMUX_PANE", ""))

@@ -1,7 +1,7 @@
 """One session's terminal bytes as a whole: blocks of the database and, behind them, what waits in the spool."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from procy.capture import tap
@@ -73,12 +73,7 @@ class TerminalLog:
     def picture_at(self, offset: int) -> Picture:
         """The screen after that many bytes."""
         start, picture = self.nearest(offset)
-        screen = Screen(picture.columns, picture.rows)
-        screen.feed(picture.escapes)
-        for read in self.reads(start, offset):
-            screen.resize(read.columns, read.rows)
-            screen.feed(read.data)
-        return Picture(*screen.size, screen.escapes())
+        return picture_after(picture, self.reads(start, offset))
 
     def nearest(self, offset: int) -> tuple[int, Picture]:
         """The last stored screen at or before an offset, and its own offset."""
@@ -91,6 +86,16 @@ class TerminalLog:
             {"id": self.session_id, "offset": offset},
         ).fetchone()
         return (row[0], Picture(int(row[1]), int(row[2]), unpack(row[3]))) if row else (0, EMPTY)
+
+
+def picture_after(before: Picture, reads: Iterable[Read], end: int | None = None) -> Picture:
+    """The screen that the reads, up to stream offset ``end``, make of the one before."""
+    screen = Screen(before.columns, before.rows)
+    screen.feed(before.escapes)
+    for read in reads:
+        screen.resize(read.columns, read.rows)
+        screen.feed(read.data if end is None else read.data[: end - read.offset])
+    return Picture(*screen.size, screen.escapes())
 
 
 def cut(read: Read, start: int, end: int | None) -> Read | None:

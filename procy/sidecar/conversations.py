@@ -11,14 +11,14 @@ from procy.capture.spool import Meta
 from procy.capture.transcript import read_lines
 from procy.parse.redact import mask
 from procy.plugins import profile_named
-from procy.recording.conversations import (
+from procy.recording.timeline import Timeline
+from procy.recording.transcripts import (
     is_read_elsewhere,
     new_reader,
     replay_conversation,
     unread_transcripts,
     writers_of,
 )
-from procy.recording.timeline import Timeline
 from procy.recording.turnbook import TurnBook
 from procy.sidecar.border import Border
 from procy.sidecar.rows import Rows

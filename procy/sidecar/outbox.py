@@ -1,7 +1,7 @@
 """Writes that wait for the database. Nothing is forgotten while it is locked or the disk is full."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from procy.sidecar.log import log
@@ -40,30 +40,27 @@ class Outbox:
         """Commit everything. Raises sqlite3.OperationalError with all of it kept when that is not possible now."""
         if not self.writes:
             return
-        try:
-            with transaction(connection):
-                for write in self.writes:
-                    write(connection)
+        if self.commit(connection, self.writes):
             self.writes = []
-        except sqlite3.OperationalError:
-            raise
-        except Exception:  # noqa: BLE001  # a mistake in one row must not stop the others
-            self.send_singly(connection)
+        while self.writes:  # one of them cannot be done: the others shall be
+            self.commit(connection, self.writes[:1])
+            del self.writes[0]
         actions, self.actions = self.actions, []
         for action in actions:
             action()
 
-    def send_singly(self, connection: sqlite3.Connection) -> None:
-        """Commit one write after the other, leaving out those that cannot be done."""
-        while self.writes:
-            try:
-                with transaction(connection):
-                    self.writes[0](connection)
-            except sqlite3.OperationalError:
-                raise
-            except Exception:  # noqa: BLE001
-                log.exception("a row could not be written")
-            del self.writes[0]
+    def commit(self, connection: sqlite3.Connection, writes: Sequence[Write]) -> bool:
+        """All of them in one transaction; False when a mistake in one of them forbids it."""
+        try:
+            with transaction(connection):
+                for write in writes:
+                    write(connection)
+        except sqlite3.OperationalError:
+            raise
+        except Exception:  # noqa: BLE001  # the sink: what is wrong with one row must not stop the others
+            log.exception("%d rows could not be written together", len(writes))
+            return False
+        return True
 
     def settle(self, connection: sqlite3.Connection) -> None:
         """Bring the commits to the disk and run what waits for that. A reader in the way postpones it."""

@@ -8,11 +8,9 @@ from procy.capture import tap
 from procy.capture.spool import Cursor, Spool
 from procy.parse.pem import open_key
 from procy.parse.redact import star_reads, starred_picture
-from procy.parse.screen import Screen
+from procy.recording.terminal import EMPTY, picture_after
 from procy.store.blobs import BLOCK_BYTES, Block, pack_block, unpack, unpack_block
 from procy.types import Picture, Read
-
-DEFAULT_SIZE = (80, 24)
 
 
 class Notice(NamedTuple):
@@ -109,16 +107,6 @@ def parts_no_secret(reads: list[Read]) -> bool:
     return open_key(text) == len(text)
 
 
-def picture_after(before: Picture, reads: list[Read], end: int | None = None) -> Picture:
-    """The screen that the reads, up to stream offset ``end``, make of the one before."""
-    screen = Screen(before.columns, before.rows)
-    screen.feed(before.escapes)
-    for read in reads:
-        screen.resize(read.columns, read.rows)
-        screen.feed(read.data if end is None else read.data[: end - read.offset])
-    return Picture(*screen.size, screen.escapes())
-
-
 def load_durable(connection: sqlite3.Connection, session_id: str) -> Durable:
     """Where an earlier sidecar stopped; the beginning when there was none."""
     block = connection.execute(
@@ -138,6 +126,6 @@ def load_durable(connection: sqlite3.Connection, session_id: str) -> Durable:
     if attached and (not block or attached[0] >= block[0]):
         return Durable(cursor, Picture(int(attached[1]), int(attached[2]), unpack(attached[3])))
     if not block:
-        return Durable(cursor, Picture(*DEFAULT_SIZE, b""))
+        return Durable(cursor, EMPTY)
     before = Picture(block[1], block[2], unpack(block[3]))
     return Durable(cursor, picture_after(before, list(unpack_block(*block[4:]))))

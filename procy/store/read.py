@@ -3,7 +3,6 @@
 import re
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
 
 from procy.errors import HandleError
 
@@ -98,21 +97,17 @@ def find_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
     if colon:
         session_id = find_session(connection, session or "last")["id"]
         order, place = ("DESC", int(number[1:] or 1)) if number.startswith("-") else ("ASC", int(number or 1))
-        rows = connection.execute(
+        rows: list[sqlite3.Row] = connection.execute(
             f"SELECT * FROM turns WHERE session_id = ? ORDER BY seq {order} LIMIT 1 OFFSET ?", (session_id, max(place - 1, 0))
         ).fetchall()
         if not rows:
             raise HandleError(f"no turn {handle!r}", f"See them with: procy show {session or 'last'}")
-        return one(rows)
+        return rows[0]
     rows = connection.execute(
         "SELECT * FROM turns WHERE id LIKE ? OR id LIKE ? LIMIT 2", (f"{handle.upper()}%", f"%{handle.upper()}")
     ).fetchall()
     if len(rows) != 1:
         raise HandleError(f"{'several turns' if rows else 'no turn'} {handle!r}", "Name it as SESSION:NUMBER, as in last:3")
-    return one(rows)
-
-
-def one(rows: list[sqlite3.Row]) -> sqlite3.Row:
     return rows[0]
 
 
@@ -160,20 +155,24 @@ def match_expression(query: str) -> str:
     return " ".join(parts)
 
 
-def search(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
-    """Turns that hold all words, newest first, with ``snippet`` (matches between \\x01 and \\x02)."""
+def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
+    """Turns that hold all words, newest first, with ``agent``, ``session_name``, ``cwd`` and ``snippet``.
+
+    Matches in ``snippet`` stand between \\x01 and \\x02; it equals ``tools`` where it is of tool calls' input.
+    """
     expression = match_expression(query)
     if not expression:
         return []
-    where = "AND turns.session_id = :session" if session_id else ""
+    first, last = 0, 1 << 62
+    if session_id:
+        first, last = connection.execute("SELECT min(n), max(n) FROM turns WHERE session_id = ?", (session_id,)).fetchone()
     return connection.execute(
-        "WITH found AS (SELECT rowid FROM turns_fts WHERE turns_fts MATCH :query ORDER BY rowid DESC LIMIT :wide) "
-        "SELECT turns.*, sessions.agent, "
-        "(SELECT snippet(turns_fts, -1, char(1), char(2), '…', 24) FROM turns_fts WHERE turns_fts MATCH :query "
-        "AND rowid = turns.n) AS snippet "
-        "FROM found JOIN turns ON turns.n = found.rowid JOIN sessions ON sessions.id = turns.session_id "
-        f"WHERE 1 {where} ORDER BY turns.n DESC LIMIT :limit",
-        {"query": expression, "session": session_id, "limit": limit, "wide": limit if not session_id else 1 << 30},
+        "SELECT turns.*, sessions.agent, sessions.name AS session_name, sessions.cwd, "
+        "snippet(turns_fts, -1, char(1), char(2), '…', 32) AS snippet, snippet(turns_fts, 2, char(1), char(2), '…', 32) AS tools "
+        "FROM turns_fts CROSS JOIN turns ON turns.n = turns_fts.rowid CROSS JOIN sessions ON sessions.id = turns.session_id "
+        "WHERE turns_fts MATCH :query AND turns_fts.rowid BETWEEN :first AND :last "
+        "AND (:session IS NULL OR turns.session_id = :session) ORDER BY turns_fts.rowid DESC LIMIT :limit",
+        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit},
     ).fetchall()
 
 
@@ -194,20 +193,6 @@ def search_terminal(
         f"WHERE terminal_fts MATCH :query {where} ORDER BY terminal_fts.rowid DESC LIMIT :limit",
         {"query": expression, "session": session_id, "limit": limit},
     ).fetchall()
-
-
-# -- figures ------------------------------------------------------------------------------------------------------------
-
-
-def usage_since(connection: sqlite3.Connection, since: str) -> dict[str, Any]:
-    """Turns, tokens and dollars of turns that began at or after an ISO time."""
-    row = connection.execute(
-        "SELECT count(*) AS turns, coalesce(sum(input_tokens), 0) + coalesce(sum(cache_read_tokens), 0) "
-        "+ coalesce(sum(cache_write_tokens), 0) AS input_tokens, coalesce(sum(output_tokens), 0) AS output_tokens, "
-        "sum(cost_usd) AS cost_usd FROM turns WHERE started_at >= ?",
-        (since,),
-    ).fetchone()
-    return dict(row)
 
 
 # -- pages --------------------------------------------------------------------------------------------------------------
@@ -332,28 +317,6 @@ def page_sessions(
         "FROM page LEFT JOIN turns AS last ON last.session_id = page.id AND last.seq = "
         f"(SELECT max(seq) FROM turns WHERE session_id = page.id) ORDER BY {order}",
         {"limit": limit, **dict(zip(("live", "active", "id"), before or (), strict=False))},
-    ).fetchall()
-
-
-def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
-    """As ``search``, in one pass over the index: short rows with ``agent``, ``session_name`` and ``snippet``.
-
-    ``snippet`` equals ``tools`` where it is of tool calls' input.
-    """
-    expression = match_expression(query)
-    if not expression:
-        return []
-    first, last = 0, 1 << 62
-    if session_id:
-        first, last = connection.execute("SELECT min(n), max(n) FROM turns WHERE session_id = ?", (session_id,)).fetchone()
-    return connection.execute(
-        "SELECT turns.id, turns.session_id, turns.seq, turns.origin, turns.status, turns.started_at, turns.terminal_from, "
-        "substr(turns.prompt, 1, 200) AS prompt, sessions.agent, sessions.name AS session_name, sessions.cwd, "
-        "snippet(turns_fts, -1, char(1), char(2), '…', 32) AS snippet, snippet(turns_fts, 2, char(1), char(2), '…', 32) AS tools "
-        "FROM turns_fts CROSS JOIN turns ON turns.n = turns_fts.rowid CROSS JOIN sessions ON sessions.id = turns.session_id "
-        "WHERE turns_fts MATCH :query AND turns_fts.rowid BETWEEN :first AND :last "
-        "AND (:session IS NULL OR turns.session_id = :session) ORDER BY turns_fts.rowid DESC LIMIT :limit",
-        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit},
     ).fetchall()
 
 

@@ -22,12 +22,8 @@ Mask = Callable[[str], str]
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All or nothing; takes the write lock at once, so a wait happens here and not in the middle."""
     connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
         yield
-    except BaseException:
-        connection.rollback()
-        raise
-    connection.commit()
 
 
 # -- raw ----------------------------------------------------------------------------------------------------------------

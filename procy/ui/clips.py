@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from procy.parse.screen import Screen
 from procy.recording.cast import Mark, cast
+from procy.recording.marks import gaps_of
 from procy.recording.terminal import TerminalLog
 
 LIMIT = 20 << 20  # bytes of terminal output that one page plays
@@ -40,7 +41,7 @@ def clip_of(log: TerminalLog, turn: sqlite3.Row | None, at: int | None) -> Clip 
 
 def clip_marks(log: TerminalLog, clip: Clip) -> list[Mark]:
     """Gaps in a clip, and the place in it to stop at."""
-    marks = [mark for mark in gaps(log) if clip.start < mark.offset <= clip.end]
+    marks = [mark for mark in gaps_of(log) if clip.start < mark.offset <= clip.end]
     if clip.at is not None:
         marks.append(Mark(clip.at, 0, "found"))
     return sorted(marks, key=lambda mark: mark.offset)
@@ -52,15 +53,6 @@ def clip_cast(log: TerminalLog, clip: Clip, marks: Sequence[Mark], title: str) -
     began_ns = reads[0].time_ns if reads else 0
     header = {"timestamp": began_ns // 1_000_000_000, "title": title}
     return cast(iter(reads), marks, log.picture_at(clip.start), header, IDLE_S, redact=False)
-
-
-def gaps(log: TerminalLog) -> list[Mark]:
-    """Where the recording begins again with another screen."""
-    return [
-        Mark(event.offset, event.at_ns, f"gap: {event.detail.get('cause', 'attached again')}", event.picture)
-        for event in log.events()
-        if event.picture and event.offset
-    ]
 
 
 def screen_text(log: TerminalLog, offset: int) -> list[str]:

@@ -88,20 +88,18 @@ class Hub:
 
     async def publish(self, database: Database) -> None:
         """Tell every topic's news. Raises sqlite3.Error, once all were asked, where one has to be asked again."""
-        unread: sqlite3.Error | None = None
-        for topic, queues in list(self.topics.values()):
-            found = [BEHIND]
-            try:
-                found = await database.execute_fn(topic.news)
-            except sqlite3.Error as error:
-                unread, found = error, []
-            except Exception:
-                log.exception("the news of %s cannot be told", topic.key)
+        listened = list(self.topics.values())
+        told = await asyncio.gather(*(database.execute_fn(topic.news) for topic, _ in listened), return_exceptions=True)
+        for (topic, queues), found in zip(listened, told, strict=True):
+            if isinstance(found, BaseException):
+                log.error("the news of %s cannot be told", topic.key, exc_info=found)
+                found = [] if isinstance(found, sqlite3.Error) else [BEHIND]
             for event in found:
                 for queue in queues:
                     offer(queue, event)
-        if unread:
-            raise unread
+        for found in told:
+            if isinstance(found, sqlite3.Error):
+                raise found
 
     def close(self) -> None:
         """End every stream."""

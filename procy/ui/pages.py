@@ -58,12 +58,10 @@ class Pages:
 
     @property
     def spool(self) -> str:
-        """Where recordings wait before they are in the database: beside it, or in PROCY_HOME."""
+        """Where recordings wait before they are in the database."""
         if self.given_places:
             return self.given_places.spool
-        places = find_places(self._database.path if self._database else None)
-        beside = os.path.join(os.path.dirname(places.db), "spool")
-        return beside if os.path.isdir(beside) else places.spool
+        return find_places(self._database.path if self._database else None).spool
 
     # -- HTML -----------------------------------------------------------------------------------------------------
 

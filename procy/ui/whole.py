@@ -25,13 +25,12 @@ class Part:
     @property
     def numbers(self) -> dict[int, int]:
         """Which of the marks each turn is, by the turn's seq."""
-        found = {turn_of(mark): number for number, mark in enumerate(self.marks)}
-        return {seq: number for seq, number in found.items() if seq is not None}
+        return {mark.turn: number for number, mark in enumerate(self.marks) if mark.turn is not None}
 
 
 def split(marks: Sequence[Mark], end: int) -> list[Part]:
     """The parts in order, cut where turns begin wherever that can be; one that is empty for an empty recording."""
-    turns = [mark.offset for mark in marks if turn_of(mark) is not None]
+    turns = [mark.offset for mark in marks if mark.turn is not None]
     found: list[Part] = []
     start = 0
     while start < end or not found:
@@ -48,12 +47,6 @@ def split(marks: Sequence[Mark], end: int) -> list[Part]:
 def marks_in(marks: Sequence[Mark], clip: Clip, end: int) -> tuple[Mark, ...]:
     """The marks of a clip; those at the recording's end are the last one's."""
     return tuple(mark for mark in marks if clip.start <= mark.offset < clip.end or mark.offset == clip.end == end)
-
-
-def turn_of(mark: Mark) -> int | None:
-    """The seq of the turn that begins at a mark; None for a gap."""
-    number = mark.label.partition(":")[0]
-    return int(number) if number.isdecimal() else None
 
 
 def part_with(parts: Sequence[Part], seq: int) -> int:

@@ -10,6 +10,7 @@ from procy.agents.claude_code import ClaudeCode
 from procy.agents.codex import Codex
 from procy.agents.commands import is_program, take_option
 from procy.plugins import profile_of
+from procy.types import Profile
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,21 @@ def test_a_script_counts_only_where_it_is_run() -> None:
 
 def test_options_are_taken_out_with_their_values() -> None:
     assert take_option(["x", "--a", "1", "b", "--a=2", "--a"], "--a") == (("x", "b"), ["1", "2"])
+
+
+@pytest.mark.parametrize(
+    ("profile", "front"),
+    [
+        (ClaudeCode(), ("npx", "-y", "@anthropic-ai/claude-code")),
+        (ClaudeCode(), ("node", "/x/claude.js")),
+        (Codex(), ("node", "/x/node_modules/@openai/codex/bin/codex.js")),
+        (Codex(), ("env", "A=b", "codex")),
+    ],
+)
+def test_options_go_to_the_program_not_to_what_starts_it(profile: Profile, front: tuple[str, ...]) -> None:
+    assert profile.owns((*front, "--model", "x"))
+    for argv in (profile.launch((*front, "--model", "x"), HOOK).argv, profile.resume((*front, "--model", "x"), "ID")):
+        assert argv[: len(front)] == front and argv[-2:] == ("--model", "x") and len(argv) > len(front) + 2
 
 
 HOOK = ("sh", "hook.sh", "dir")

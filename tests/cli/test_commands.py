@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from procy.cli import COMMANDS
+from procy.cli.common import printable
+from procy.cli.quick_status import visible
 from tests.conftest import Lab, wait_until
 
 
@@ -98,6 +100,29 @@ def test_export_markdown(recorded: Lab, tmp_path: Path) -> None:
     text = path.read_text()
     assert text.startswith("# the first\n") and "> echo hello world\n" in text and "hello world" in text
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_turn_is_shown_by_its_id_too(recorded: Lab) -> None:
+    key = json.loads(run(recorded, "show", "last:1", "--json"))["id"]
+    assert json.loads(run(recorded, "show", key, "--json"))["prompt"] == "echo second session"
+
+
+def test_a_search_without_a_hit_says_so(recorded: Lab) -> None:
+    assert "nothing found" in recorded.procy("search", "nowhere").stderr
+
+
+@pytest.mark.parametrize("form", ["cast", "raw", "md"])
+def test_exports_are_their_owners_alone(recorded: Lab, tmp_path: Path, form: str) -> None:
+    path = tmp_path / "out"
+    run(recorded, "export", form, "the first", "--out", str(path))
+    assert path.stat().st_mode & 0o077 == 0 and path.stat().st_size
+
+
+def test_nothing_shown_acts_on_the_terminal() -> None:
+    acting = "a\x1b]52;c;c2VjcmV0\x07b\x1b[2Jc\x1b]0;title\x1b\\d\x9b1me\r\x08f"
+    assert printable(acting) == "abcd1mef"
+    assert printable("two\nlines\tand 漢字 👍") == "two\nlines\tand 漢字 👍"
+    assert visible("a\x1b[2J\nb 漢") == "a[2Jb 漢"
 
 
 def test_rebuild_leaves_live_sessions_alone(recorded: Lab) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from procy.recording.conversations import new_reader
+from procy.recording.transcripts import new_reader
 from procy.types import Evidence, State, Turn
 from tests.parse.test_transcripts import FILES, READERS
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from procy.recording.conversations import new_reader
+from procy.recording.transcripts import new_reader
 from procy.types import Turn
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"

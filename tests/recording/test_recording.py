@@ -6,8 +6,8 @@ import dataclasses
 import json
 
 from procy.recording.cast import Mark, cast
-from procy.recording.conversations import Writers
 from procy.recording.timeline import Timeline
+from procy.recording.transcripts import Writers
 from procy.recording.turnbook import SETTLE_NS, TurnBook
 from procy.types import Picture, Read, Turn
 

@@ -243,3 +243,17 @@ def test_agents_are_not_told_secrets_on_their_command_line(shell: Lab) -> None:
     assert "hidden" not in words and "private" in words
     (private,) = Path(shell.places.spool).glob("private/*.json")
     assert private.stat().st_mode & 0o077 == 0 and '"Stop"' in private.read_text()
+
+
+def test_a_pane_of_the_same_number_on_another_server_is_left_alone(shell: Lab, tmp_path: Path) -> None:
+    spool = shell.record()
+    other = Lab(tmp_path / "other")
+    other.environment |= {"PROCY_HOME": shell.places.home, "PROCY_CONFIG": shell.places.config}
+    other.start()
+    try:
+        assert other.pane == shell.pane
+        done = other.procy("stop", other.pane, check=False, inside=True)
+        assert done.returncode == 1 and "is not recorded" in done.stderr
+        assert spool.meta().wanted == "recording"
+    finally:
+        other.stop()

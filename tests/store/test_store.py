@@ -248,9 +248,18 @@ def test_search_takes_what_people_type(db: sqlite3.Connection, path: str) -> Non
             "grosse": 0, "größe": 1, "cafe": 1, "tab*": 2, '"café tables"': 1, '"tables café"': 0, "make": 2, "other make": 1,
             "AND OR NOT": 0, "(": 0, '"': 0, "*": 0, "a:b": 0, "- fix": 1, "": 0, "NEAR(": 0,
         }.items():  # fmt: skip
-            assert len(read.search(connection, query)) == count, query
-        (row,) = read.search(connection, "café")
+            assert len(read.search_turns(connection, query)) == count, query
+        (row,) = read.search_turns(connection, "café")
         assert "\x01café\x02" in row["snippet"]
+
+
+def test_what_is_no_character_is_stored_as_one(db: sqlite3.Connection) -> None:
+    with write.transaction(db):
+        write.put_session(db, "U" * 26, {"agent": "generic", "started_at": iso(NOW), "cwd": "/caf\udce9"})
+        db.execute("UPDATE sessions SET name = :name WHERE id = :id", {"name": "half \ud83d", "id": "U" * 26})
+    put(db, turn(files=(FileChange(path="a\udce9", change="added"),)), session="U" * 26)
+    assert db.execute("SELECT cwd, name FROM sessions WHERE id = ?", ("U" * 26,)).fetchone() == ("/caf\ufffd", "half \ufffd")
+    assert db.execute("SELECT path FROM turn_files").fetchone() == ("a\ufffd",)
 
 
 def test_times_go_there_and_back() -> None:

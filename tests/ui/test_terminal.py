@@ -131,7 +131,8 @@ def test_from_the_whole_session_there_is_a_way_back(site: Site, turn: str) -> No
 
 @given(st.lists(st.integers(0, 4_000), max_size=60), st.integers(0, 5_000), st.integers(1, 9))
 def test_parts_of_the_whole_join_and_have_every_mark_once(places: list[int], end: int, turns: int) -> None:
-    marks = [Mark(place, 0, f"{seq}: x" if seq % 3 else "gap: x") for seq, place in enumerate(sorted(places), 1) if place <= end]
+    numbered = [(seq, place) for seq, place in enumerate(sorted(places), 1) if place <= end]
+    marks = [Mark(place, 0, f"{seq}: x", turn=seq) if seq % 3 else Mark(place, 0, "gap: x") for seq, place in numbered]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("procy.ui.clips.LIMIT", 700)
         patch.setattr(whole, "TURNS", turns)
@@ -139,8 +140,8 @@ def test_parts_of_the_whole_join_and_have_every_mark_once(places: list[int], end
     assert [part.clip.start for part in parts] == [0, *(part.clip.end for part in parts[:-1])] and parts[-1].clip.end == end
     assert all(part.clip.end - part.clip.start <= 700 for part in parts)
     assert [mark for part in parts for mark in part.marks] == marks
-    begins = {mark.offset for mark in marks if whole.turn_of(mark)}
+    begins = {mark.offset for mark in marks if mark.turn}
     for part in parts[:-1]:
         assert part.clip.end in begins or part.clip.end - part.clip.start == 700
-        inside = {mark.offset for mark in part.marks if whole.turn_of(mark)} - {part.clip.start}
+        inside = {mark.offset for mark in part.marks if mark.turn} - {part.clip.start}
         assert len(inside) <= turns
