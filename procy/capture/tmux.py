@@ -6,6 +6,8 @@ controls (titles, commands) is never interpolated into a command; paths are, wit
 
 import os
 import shlex
+import subprocess
+import uuid
 from dataclasses import dataclass
 
 from libtmux import Server
@@ -56,6 +58,7 @@ MODES = {  # tmux's flag: what switches it on in a terminal
 PICTURE_FIELDS = ("pane_width", "pane_height", "alternate_on", "cursor_x", "cursor_y", "cursor_flag",
                   "scroll_region_upper", "scroll_region_lower", *MODES)  # fmt: skip
 PICTURE = "procy-picture:" + ",".join(f"#{{{name}}}" for name in PICTURE_FIELDS)
+TYPED = 2000  # characters a send-keys takes for sure: its limit is 16,343 bytes
 
 
 class Tmux:
@@ -125,6 +128,34 @@ class Tmux:
         )  # fmt: skip
         values = lines[-1].removeprefix("procy-picture:").split(",")
         return paint(lines[:-1], dict(zip(PICTURE_FIELDS, (int(value or 0) for value in values), strict=True)))
+
+    def show(self, pane_id: str, form: str) -> str:
+        """A format, expanded for the pane."""
+        return "\n".join(self.run("display-message", "-p", "-t", pane_id, form))
+
+    def press(self, pane_id: str, key: str) -> None:
+        """One key, by tmux's name for it, in a write of its own."""
+        self.run("send-keys", "-t", pane_id, key)
+
+    def type(self, pane_id: str, text: str) -> None:
+        """Text as if typed, key by key. A ``;`` that ends an argument would separate commands."""
+        for start in range(0, len(text), TYPED):
+            part = text[start : start + TYPED]
+            self.run("send-keys", "-t", pane_id, "-l", "--", part[:-1] + "\\;" if part.endswith(";") else part)
+
+    def paste(self, pane_id: str, text: str) -> None:
+        """Text as a terminal pastes it: framed where the program asked for that (mode 2004), line feeds kept."""
+        name = f"procy-{uuid.uuid4().hex}"
+        self.load_buffer(name, text)
+        self.run("paste-buffer", "-p", "-r", "-d", "-b", name, "-t", pane_id)
+
+    def load_buffer(self, name: str, text: str, clipboard: bool = False) -> None:
+        """A paste buffer of that name, and with ``clipboard`` the terminal's clipboard too."""
+        wish = ["-w"] if clipboard else []
+        command = ["tmux", "-S", self.socket, "load-buffer", *wish, "-b", name, "-"]
+        done = subprocess.run(command, input=text.encode("utf-8", "surrogateescape"), capture_output=True, check=False)
+        if done.returncode:
+            raise TmuxError(f"tmux load-buffer: {done.stderr.decode('utf-8', 'replace').strip()}")
 
     def set_option(self, pane_id: str, name: str, value: str) -> None:
         """Set a pane option, or remove it when ``value`` is empty. Text is stored, never expanded."""
