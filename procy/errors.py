@@ -4,7 +4,9 @@ ProcyError                 exit status 1, one line on standard error
 ├── ConfigError            a setting is wrong; names the file and the key
 ├── HandleError            no session, turn or pane is meant, or several are
 ├── TmuxError              tmux is missing, too old, or refused a command
-│   └── PaneTaken          another tool pipes the pane; names the tool
+│   ├── PaneTaken          another tool pipes the pane; names the tool
+│   ├── PaneBusy           the pane cannot take a prompt now, but may in a moment
+│   └── PaneRefuses        the pane cannot take a prompt as it is
 ├── AgentError             the agent's command was not found or cannot be resumed
 ├── StoreError             the database cannot be opened, is locked, or is newer than this program
 └── MissingExtra           a library that this function needs is not installed
@@ -33,6 +35,14 @@ class TmuxError(ProcyError):
 
 
 class PaneTaken(TmuxError):
+    pass
+
+
+class PaneBusy(TmuxError):
+    pass
+
+
+class PaneRefuses(TmuxError):
     pass
 
 

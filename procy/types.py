@@ -206,6 +206,7 @@ class Profile(Protocol):
     name: str
     title: str
     transcript: str  # module of ``procy.parse.transcripts`` that reads its transcript, or "" where it has none
+    composer: tuple[str, ...]  # how the first row of its empty or filled composer begins; () where procy cannot tell
 
     def owns(self, argv: Sequence[str]) -> bool:
         """Whether a process with these arguments is this agent."""

@@ -26,6 +26,7 @@ class ClaudeCode:
     name = "claude-code"
     title = "Claude Code"
     transcript = "claude_code"
+    composer: tuple[str, ...] = ("❯",)
 
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM)

@@ -31,6 +31,7 @@ class Codex:
     name = "codex"
     title = "Codex"
     transcript = "codex"
+    composer: tuple[str, ...] = ("›",)
 
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM) and "app-server" not in argv

@@ -13,6 +13,7 @@ class Demo:
     name = "demo"
     title = "scripted demo agent"
     transcript = "claude_code"
+    composer: tuple[str, ...] = ("❯",)
 
     def owns(self, argv: Sequence[str]) -> bool:
         return "procy.demo.agent" in argv

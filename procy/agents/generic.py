@@ -12,6 +12,7 @@ class Generic:
     name = "generic"
     title = "any program"
     transcript = ""
+    composer: tuple[str, ...] = ()
 
     def owns(self, argv: Sequence[str]) -> bool:
         return True

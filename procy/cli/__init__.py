@@ -13,6 +13,7 @@ from procy.errors import ProcyError
 COMMANDS = {  # command: module of this package
     "record": "record",
     "pause": "record",
+    "send": "send",
     "stop": "record",
     "status": "status",
     "sessions": "sessions",

@@ -56,7 +56,7 @@ class Agent:
         """The prompt box, three rows and a line of help; the cursor ends up behind the input."""
         width = shutil.get_terminal_size().columns
         rule = DIM + "─" * width + PLAIN
-        shown = self.typed.replace("\n", "⏎")[-(width - 4) :]
+        shown = self.typed.replace("\n", " ")[-(width - 4) :]
         note = f"{YELLOW}{self.note}{PLAIN}" if self.note else ""
         lines = [note, rule, f"{GREEN}❯{PLAIN} {shown}", rule, f"{DIM}  esc interrupts · ctrl-d leaves{PLAIN}"]
         self.drawn = len(lines)

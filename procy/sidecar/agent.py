@@ -1,10 +1,7 @@
 """Which agent has a pane."""
 
-import os
-
 from procy.capture import process as processes
-from procy.parse.terminal import SHELLS
-from procy.plugins import profile_of
+from procy.recording.foreground import find_agent
 from procy.types import Process, Profile
 
 LOOK_NS = 300_000_000
@@ -35,20 +32,3 @@ class AgentWatch:
     def profile_is_sure(self) -> bool:
         """A named agent stays what it is; a program that only started may still exec one."""
         return bool(self.profile and self.profile.transcript and self.process and processes.is_same(self.process))
-
-
-def is_shell(process: Process) -> bool:
-    """Whether it is a shell that waits for commands, not one that runs a script."""
-    name = os.path.basename(process.argv[0]).removeprefix("-") if process.argv else ""
-    return name in SHELLS and all(word.startswith("-") for word in process.argv[1:])
-
-
-def find_agent(group: int) -> tuple[Process | None, Profile | None]:
-    """The agent among a foreground process and its children (wrappers start agents), else that process itself."""
-    first = None
-    for process in processes.foreground(group):
-        first = first or process
-        profile = profile_of(process.argv)
-        if profile.transcript:
-            return process, profile
-    return first, profile_of(first.argv) if first else None

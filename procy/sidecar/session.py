@@ -16,11 +16,12 @@ from procy.capture import attach, hooks, tap
 from procy.capture.spool import Meta, Spool
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
+from procy.recording.foreground import is_shell
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
-from procy.sidecar.agent import AgentWatch, is_shell
+from procy.sidecar.agent import AgentWatch
 from procy.sidecar.border import Border
 from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
 from procy.sidecar.outbox import Outbox

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from procy import ids
-from procy.store import blobs
+from procy.store import blobs, injections
 from procy.store.db import iso
 from procy.types import PaneEvent, Picture, ToolCall, Turn
 
@@ -163,7 +163,7 @@ def text_or_bytes(line: bytes) -> str | bytes:
 # -- derived ------------------------------------------------------------------------------------------------------------
 
 TURN_COLUMNS = (
-    "id", "session_id", "seq", "kind", "folded", "prompt", "response", "reasoning", "status", "error", "source",
+    "id", "session_id", "seq", "origin", "kind", "folded", "prompt", "response", "reasoning", "status", "error", "source",
     "agent_session_id", "model", "started_at", "ended_at", "input_tokens", "output_tokens", "cache_read_tokens",
     "cache_write_tokens", "reasoning_tokens", "cost_usd", "terminal_from", "terminal_to", "tool_count",
 )  # fmt: skip
@@ -186,12 +186,14 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     One that another session has stays there: this session goes on from that one, or from a copy of it.
     """
     key = turn_id(session_id, turn)
-    row = connection.execute("SELECT session_id, seq FROM turns WHERE id = ?", (key,)).fetchone()
+    row = connection.execute("SELECT session_id, seq, origin FROM turns WHERE id = ?", (key,)).fetchone()
     if row and row[0] != session_id:
         put_parent(connection, session_id, row[0])
         return
     seq = row[1] if row else next_seq(connection, session_id, turn.started_ns)
-    number = connection.execute(PUT_TURN, turn_values(session_id, key, seq, turn, mask, cost)).fetchone()[0]
+    origin = row[2] if row else injections.claim(connection, session_id, key, turn.prompt, turn.started_ns)
+    values = (key, session_id, seq, origin, *turn_values(turn, mask, cost))
+    number = connection.execute(PUT_TURN, values).fetchone()[0]
     inputs = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
     connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
     connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
@@ -206,11 +208,11 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     )
 
 
-def turn_values(session_id: str, key: str, seq: int, turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:
-    """In the order of ``TURN_COLUMNS``."""
+def turn_values(turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:
+    """In the order of ``TURN_COLUMNS``, from ``kind`` on."""
     usage = turn.usage
     return (
-        key, session_id, seq, turn.kind, int(turn.folded), mask(turn.prompt), mask(turn.response), mask(turn.reasoning),
+        turn.kind, int(turn.folded), mask(turn.prompt), mask(turn.response), mask(turn.reasoning),
         turn.status, turn.error and mask(turn.error), turn.source, turn.agent_session_id, turn.model,
         iso(turn.started_ns), None if turn.ended_ns is None else iso(turn.ended_ns), usage.input, usage.output,
         usage.cache_read, usage.cache_write, usage.reasoning, cost, turn.terminal_from, turn.terminal_to,

@@ -1,0 +1,141 @@
+"""Sending a prompt: text into an agent's composer, Enter, and proof that it arrived.
+
+The steps and their pauses are those that were measured to work (``docs/decisions/0007-send.md``): pasted once, Enter in a
+write of its own, pressed again at most twice, and never when the composer holds anything but the text.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from procy import ids
+from procy.act.composer import cleaned
+from procy.act.proof import confirmation
+from procy.act.target import Target, check
+from procy.errors import PaneBusy, PaneRefuses
+from procy.parse.composer import holds_only
+from procy.parse.redact import mask
+from procy.store import injections
+from procy.store.db import open_writer
+from procy.store.write import transaction
+
+PAUSE_S = 0.25  # Codex takes an Enter sooner after text for a line feed of a paste (its window is 120 ms)
+DRAW_S = 10.0  # a paste of 100 KB is drawn in far less
+CALM_S = 0.1  # a composer that has not changed for so long is drawn
+VERIFY_S = 1.5  # after an Enter
+PRESSES = 3
+POLL_S = 0.05
+COMMAND = re.compile(r"[/!]\S[^\n]*")  # a line for the agent itself: typed, so that its menu of commands sees it
+COMPLETED = re.compile(r"(?:^|\s)[@$]\S*\Z|\\\Z")  # Enter would complete that word, or (backslash) begin a new line
+
+Proof = Literal["transcript", "hook", "screen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a prompt. ``proof`` is None where nothing shows that the agent took it."""
+
+    injection_id: str
+    at_ns: int
+    proof: Proof | None
+
+
+def deliver(target: Target, text: str, human: bool = False) -> Delivery:
+    """Type a prompt and send it. Raises PaneBusy or PaneRefuses where it cannot be taken; then no Enter was pressed.
+
+    ``human``: whoever may be typing in the pane asked for this.
+    """
+    text = cleaned(text)
+    if not text.strip():
+        raise PaneRefuses("there is nothing to send", "Give some text")
+    check(target, target.look(), human)
+    if "\n" in text and not target.frames_pastes():
+        raise PaneRefuses(f"{target.program} would take each line of it for a prompt", "Send one line")
+    now_ns = time.time_ns()
+    injection_id = ids.new_id(now_ns, secrets.token_bytes(10))
+    with open_writer(target.places.db) as connection, transaction(connection):
+        injections.add(connection, injection_id, target.session_id, now_ns, text, mask(text))
+    status, proof = "withheld", None
+    try:
+        composer = Composer(target, text)
+        composer.put()
+        composer.enter()
+        status = "unconfirmed"
+        proof = prove(target, composer, Delivery(injection_id, now_ns, None))
+        status = "delivered" if proof else status
+    finally:
+        with open_writer(target.places.db) as connection, transaction(connection):
+            injections.settle(connection, injection_id, status, proof)
+    return Delivery(injection_id, now_ns, proof)
+
+
+def prove(target: Target, composer: Composer, delivery: Delivery) -> Proof | None:
+    """The agent's own word that it has the prompt, else that the text has left its composer."""
+    if target.profile and target.profile.transcript:
+        told = confirmation(target, delivery.injection_id, delivery.at_ns, composer.text)
+        if told:
+            return told
+    return "screen" if composer.left else None
+
+
+class Composer:
+    """The place of one text in one agent's composer."""
+
+    def __init__(self, target: Target, text: str) -> None:
+        self.target, self.text = target, text
+        self.is_seen = bool(target.profile and target.profile.composer)
+        self.left = False  # the text was there and is gone
+
+    def put(self) -> None:
+        """Type or paste the text, once, and wait until it stands there."""
+        if COMMAND.fullmatch(self.text):
+            self.target.tmux.type(self.target.name, self.text)
+        else:
+            end = " " if COMPLETED.search(self.text) else ""  # which agents cut off
+            self.target.tmux.paste(self.target.name, self.text + end)
+        time.sleep(PAUSE_S)
+        if self.is_seen:
+            self.wait(self.holds_text, DRAW_S)
+
+    def enter(self) -> None:
+        """Press Enter until the text has left. Raises PaneBusy, without a press, where a human has changed it."""
+        for press in range(PRESSES):
+            if self.is_seen and not self.holds_text(self.shown()):
+                if press:  # it has left a little late
+                    self.left = True
+                    return
+                what = f"something else than the prompt stands in pane {self.target.name}"
+                raise PaneBusy(what, "It was not sent; look at what is typed there, and send or delete it")
+            self.target.tmux.press(self.target.name, "Enter")
+            self.left = not self.is_seen or self.wait(lambda shown: not self.holds_text(shown), VERIFY_S)
+            if self.left:
+                return
+
+    def shown(self) -> str | None:
+        """What stands in the composer. A ``!`` at the beginning becomes its mark."""
+        look = self.target.look()
+        typed = self.target.typed(look)
+        if typed is None and self.text.startswith("!"):
+            command = self.target.typed(look, ("!",))
+            return None if command is None else f"!{command}"
+        return typed
+
+    def holds_text(self, shown: str | None) -> bool:
+        return bool(shown) and holds_only(shown or "", self.text)
+
+    def wait(self, wanted: Callable[[str | None], bool], patience_s: float) -> bool:
+        """Until the composer shows what is wanted and has come to rest; False when it does not in time."""
+        until = time.monotonic() + patience_s
+        shown, since = self.shown(), time.monotonic()
+        while time.monotonic() < until:
+            if wanted(shown) and time.monotonic() - since >= CALM_S:
+                return True
+            time.sleep(POLL_S)
+            now = self.shown()
+            shown, since = now, since if now == shown else time.monotonic()
+        return wanted(shown)

@@ -1,0 +1,122 @@
+"""``procy send``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from procy.act.proof import answered_turn
+from procy.act.queue import turn_to_send, until_free
+from procy.act.send import Delivery, deliver
+from procy.act.target import Target, find_target
+from procy.cli.common import db_option, json_option, places_of, print_json, printable
+from procy.errors import ProcyError
+from procy.recording.start import start_sidecar
+from procy.store.read import short
+
+FOR_EVER = 10 * 365 * 86400.0
+MOMENT_S = 2.0
+
+
+@click.command("send")
+@click.option("-t", "--target", default="last", metavar="PANE", help="Pane or session to send to (default: recorded last).")
+@click.option("-f", "--file", type=click.File("r", encoding="utf-8", errors="replace"), help="Send what is in a file.")
+@click.option("--queue", is_flag=True, help="Where the agent is busy or asks: wait until it is ready, then send.")
+@click.option("--wait", is_flag=True, help="Return when the agent has answered, with the answer.")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="End the waiting, not the run, after so long.")
+@click.option("--any-program", is_flag=True, help="Also to a program that is no known agent; never to a shell.")
+@json_option
+@db_option
+@click.argument("text", nargs=-1)
+def send_command(  # noqa: PLR0913
+    target: str,
+    file: Any,
+    queue: bool,
+    wait: bool,
+    timeout: float | None,
+    any_program: bool,
+    as_json: bool,
+    db: str | None,
+    text: tuple[str, ...],
+) -> int:
+    """Type a prompt into a recorded agent's pane and send it.
+
+    \b
+    procy send -t %3 "fix the failing test"
+    git diff | procy send --wait --json
+    procy send --queue --wait --timeout 600 -f prompt.md
+
+    Refused while the agent is busy or asks, while somebody types there, and where no agent runs. What is said at the end is
+    what was seen: by the agent's own transcript or hook, else by its screen.
+    """
+    prompt = read_text(text, file)
+    places = places_of(db)
+    found = find_target(places, target, any_program)
+    start_sidecar(places)
+    patience = FOR_EVER if timeout is None else timeout
+    with turn_to_send(found, patience if queue else MOMENT_S):
+        if queue:
+            until_free(found, patience)
+        delivery = deliver(found, prompt)
+    if delivery.proof is None:
+        undelivered(found)
+    if not wait:
+        report(found, delivery, as_json)
+        return 0
+    return report_answer(found, delivery, patience, as_json)
+
+
+def read_text(words: tuple[str, ...], file: Any) -> str:
+    """From the arguments, the file, or what is piped in."""
+    if words and file:
+        raise click.UsageError("give the text, or a file with it, not both")
+    if file:
+        return str(file.read())
+    if words and words != ("-",):
+        return " ".join(words)
+    if sys.stdin.isatty():
+        raise click.UsageError("give the text, or pipe it in")
+    return sys.stdin.buffer.read().decode("utf-8", "replace")
+
+
+def undelivered(target: Target) -> NoReturn:
+    raise ProcyError(
+        f"the prompt was typed into pane {target.name}, but nothing shows that {target.program} took it",
+        "Look at the pane: it may still stand there",
+    )
+
+
+def report(target: Target, delivery: Delivery, as_json: bool) -> None:
+    if as_json:
+        print_json(outcome(target, delivery))
+    else:
+        click.echo(f"sent to {target.program} in pane {target.name} (seen by {delivery.proof})", err=True)
+
+
+def outcome(target: Target, delivery: Delivery) -> dict[str, Any]:
+    return {"pane": target.name, "session": target.session_id, "injection": delivery.injection_id, "proof": delivery.proof}
+
+
+def report_answer(target: Target, delivery: Delivery, patience_s: float, as_json: bool) -> int:
+    """Print the answer; exit status 1 when there is none in time."""
+
+    def ask(question: str) -> None:
+        click.echo(f"procy: {target.program} asks ({printable(question)}); answer it: procy answer -t {target.name}", err=True)
+
+    turn = answered_turn(target, delivery.injection_id, patience_s, ask)
+    if as_json:
+        print_json({**outcome(target, delivery), "turn": turn and turn_as_json(turn)})
+    elif turn:
+        click.echo(printable(turn["response"]))
+        click.echo(f"turn {short(turn['id'])} of pane {target.name}: {turn['status']}", err=True)
+    if turn is None:
+        click.echo(f"procy: no answer in {patience_s:g} s; it goes on. See it with: procy show {target.name}", err=True)
+    return 0 if turn else 1
+
+
+def turn_as_json(turn: dict[str, Any]) -> dict[str, Any]:
+    wanted = ("id", "session_id", "seq", "status", "error", "model", "started_at", "ended_at", "input_tokens", "output_tokens",
+              "cost_usd", "response")  # fmt: skip
+    return {name: turn[name] for name in wanted}

@@ -1,0 +1,180 @@
+"""What stands in an agent's composer, and what a dialog of it offers, read off a captured screen.
+
+A captured screen is what ``tmux capture-pane -e`` prints: rows with SGR sequences, whose effect goes on from row to row. Seen
+in Claude Code 2.1.329 and Codex 0.169.0: a composer begins with a mark in the first column and goes on in rows indented by
+two; what nobody typed (a hint, a suggestion) is faint or grey; a long paste is shown as one bracketed note.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+OTHER = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|[\x0e\x0f]")  # links, character sets
+RULE = re.compile(r"\s*[─━╌╰╭┌└]{4,}")
+NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars)\]")
+OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
+KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
+GREYS = range(240, 252)  # of the 256 colours
+LONGEST = 40  # rows that a composer is looked for above the cursor
+
+
+class Cell(NamedTuple):
+    """A character and whether it is faint, as hints are."""
+
+    character: str
+    faint: bool
+
+
+class Option(NamedTuple):
+    """One line of a dialog that can be chosen by its number."""
+
+    number: int
+    text: str
+
+
+class Dialog(NamedTuple):
+    """A question with numbered answers, one of them marked."""
+
+    question: str
+    options: tuple[Option, ...]
+    marked: int
+
+    def option(self, kind: str) -> Option | None:
+        """The first that says ``yes``, ``always`` or ``no``."""
+        return next((option for option in self.options if kind_of(option.text) == kind), None)
+
+
+def plain_rows(rows: Sequence[str]) -> list[str]:
+    """The rows without what styles them."""
+    return [SGR.sub("", OTHER.sub("", row)).replace("\xa0", " ").rstrip() for row in rows]
+
+
+def cells_of(rows: Sequence[str]) -> list[list[Cell]]:
+    """The characters of each row; a style goes on until it is changed, into the next rows too."""
+    faint = grey = False
+    found = []
+    for row in rows:
+        cells: list[Cell] = []
+        for place, part in enumerate(SGR.split(OTHER.sub("", row))):
+            if place % 2:
+                faint, grey = styled(part, faint, grey)
+            else:
+                cells += [Cell(" " if character == "\xa0" else character, faint or grey) for character in part]
+        found.append(cells)
+    return found
+
+
+def styled(codes: str, faint: bool, grey: bool) -> tuple[bool, bool]:
+    """(faint, grey) after an SGR sequence with these parameters."""
+    numbers = [int(code or 0) for code in re.split("[;:]", codes)]
+    while numbers:
+        code = numbers.pop(0)
+        if code in (38, 48) and numbers:
+            colour = [numbers.pop(0) for _ in range(min(len(numbers), 4 if numbers[0] == 2 else 2))]
+            grey = is_grey(colour) if code == 38 else grey
+        elif code in (0, 22):
+            faint, grey = False, grey and code == 22
+        elif code == 2:
+            faint = True
+        elif code == 39 or 30 <= code <= 37 or 90 <= code <= 97:
+            grey = code == 90
+    return faint, grey
+
+
+def is_grey(colour: Sequence[int]) -> bool:
+    """Whether the parameters behind 38 (5;n or 2;r;g;b) are a grey that is neither near black nor near white."""
+    if colour[0] == 5:
+        return len(colour) > 1 and colour[1] in GREYS
+    shades = colour[1:]
+    return len(shades) == 3 and max(shades) - min(shades) <= 8 and 80 <= shades[0] <= 190
+
+
+def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[str]) -> str | None:
+    """What is typed in the composer, "" when nothing is, None when no composer has the cursor (column, row).
+
+    Long input is seen as far as the agent shows it; of a paste only the note that stands for it.
+    """
+    plain = plain_rows(rows)
+    first = composer_row(plain, cursor[1], marks)
+    if first is None:
+        return None
+    last = cursor[1]
+    while last + 1 < len(plain) and plain[last + 1].startswith("  ") and not RULE.match(plain[last + 1]):
+        last += 1
+    typed = [
+        "".join(" " if cell.faint else cell.character for cell in cells[2:]).rstrip()
+        for cells in cells_of(rows)[first : last + 1]
+    ]
+    text = "\n".join(typed).strip()
+    hint = plain[first][2:].strip()
+    is_hint = cursor == (2, first) and text == hint[:1] and len(hint) > 1  # its first character is under the cursor
+    return "" if is_hint else text
+
+
+def composer_row(plain: Sequence[str], row: int, marks: Sequence[str]) -> int | None:
+    """Where the composer begins that reaches the cursor's row."""
+    for place in range(min(row, len(plain) - 1), max(row - LONGEST, -1), -1):
+        line = plain[place]
+        if line[:1] and line[:1] in marks:
+            return None if OPTION.match(line) else place
+        if line.strip() and not line.startswith("  "):
+            return None
+    return None
+
+
+def solid(text: str) -> str:
+    """The letters, numbers and ASCII signs: white space, marks and emoji are shown in as many ways as there are programs."""
+    whole = unicodedata.normalize("NFKC", text)
+    return "".join(one for one in whole if "!" <= one <= "~" or unicodedata.category(one)[0] in "LN")
+
+
+def holds_only(shown: str, text: str) -> bool:
+    """Whether what a composer shows is this text, or as much of its end as there is room for, or the note for a paste.
+
+    Of text that is written from right to left only the letters are compared: programs put them in order themselves.
+    """
+    rest, whole = solid(NOTE.sub("", shown)), solid(text)
+    if any(unicodedata.bidirectional(one) in ("R", "AL") for one in whole):
+        return not Counter(rest) - Counter(whole)
+    return whole.endswith(rest)
+
+
+def read_dialog(rows: Sequence[str]) -> Dialog | None:
+    """The last block of numbered options on the screen, one of them marked; None when there is none."""
+    plain = plain_rows(rows)
+    found: list[tuple[int, str]] = []
+    first, marked = 0, 0
+    for place, line in enumerate(plain):
+        match = OPTION.match(line)
+        number = int(match["number"]) if match else 0
+        if match and number == 1:
+            found, first, marked = [], place, 0
+        if match and number == len(found) + 1:
+            found.append((number, KEY.sub("", match["text"])))
+            marked = number if match["mark"] else marked
+        elif found and line.startswith("      ") and line.strip() and place == first + len(found):
+            found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
+    if len(found) < 2 or not marked:
+        return None
+    return Dialog(question_above(plain, first), tuple(Option(*one) for one in found), marked)
+
+
+def question_above(plain: Sequence[str], first: int) -> str:
+    """The nearest row above that says something and, best, ends as a question."""
+    above = [line.strip() for line in plain[max(first - 14, 0) : first] if line.strip() and not RULE.match(line)]
+    asked = [line for line in above if line.endswith("?")]
+    return (asked or above or [""])[-1]
+
+
+def kind_of(text: str) -> str:
+    """``yes``, ``always``, ``no`` or "" by how an answer begins."""
+    words = text.lower()
+    if words.startswith(("no", "reject", "deny", "don't", "cancel")):
+        return "no"
+    if words.startswith(("yes", "allow", "approve", "proceed")):
+        lasting = ("always", "don't ask again", "for this session", "in the future", "auto")
+        return "always" if any(sign in words for sign in lasting) else "yes"
+    return ""
