@@ -14,6 +14,7 @@ COMMANDS = {  # command: module of this package
     "record": "record",
     "pause": "record",
     "send": "send",
+    "answer": "answer",
     "stop": "record",
     "status": "status",
     "sessions": "sessions",
