@@ -18,7 +18,9 @@ POLL_S = 0.05
 
 
 def confirmation(target: Target, injection_id: str, since_ns: int, text: str) -> Literal["transcript", "hook"] | None:
-    """Wait for the agent's own word that it has the prompt."""
+    """Wait for the agent's own word that it has the prompt; None at once from one that gives none."""
+    if not (target.profile and target.profile.transcript):
+        return None
     until = time.monotonic() + CONFIRM_S
     with open_reader(target.places.db) as connection:
         while time.monotonic() < until:

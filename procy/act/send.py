@@ -17,7 +17,7 @@ from procy import ids
 from procy.act.composer import cleaned
 from procy.act.proof import confirmation
 from procy.act.target import Target, check
-from procy.errors import PaneBusy, PaneRefuses
+from procy.errors import PaneBusy, PaneRefuses, ProcyError
 from procy.parse.composer import holds_only
 from procy.parse.redact import mask
 from procy.store import injections
@@ -38,17 +38,17 @@ Proof = Literal["transcript", "hook", "screen"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a prompt. ``proof`` is None where nothing shows that the agent took it."""
+    """A prompt that arrived, and what shows it."""
 
     injection_id: str
-    at_ns: int
-    proof: Proof | None
+    proof: Proof
 
 
 def deliver(target: Target, text: str, human: bool = False) -> Delivery:
-    """Type a prompt and send it. Raises PaneBusy or PaneRefuses where it cannot be taken; then no Enter was pressed.
+    """Type a prompt and send it.
 
-    ``human``: whoever may be typing in the pane asked for this.
+    Raises PaneBusy or PaneRefuses where it cannot be taken, with no Enter pressed, and ProcyError where nothing shows that it
+    was. ``human``: whoever may be typing in the pane asked for this.
     """
     text = cleaned(text)
     if not text.strip():
@@ -66,21 +66,15 @@ def deliver(target: Target, text: str, human: bool = False) -> Delivery:
         composer.put()
         composer.enter()
         status = "unconfirmed"
-        proof = prove(target, composer, Delivery(injection_id, now_ns, None))
+        proof = confirmation(target, injection_id, now_ns, text) or ("screen" if composer.left else None)
         status = "delivered" if proof else status
     finally:
         with open_writer(target.places.db) as connection, transaction(connection):
             injections.settle(connection, injection_id, status, proof)
-    return Delivery(injection_id, now_ns, proof)
-
-
-def prove(target: Target, composer: Composer, delivery: Delivery) -> Proof | None:
-    """The agent's own word that it has the prompt, else that the text has left its composer."""
-    if target.profile and target.profile.transcript:
-        told = confirmation(target, delivery.injection_id, delivery.at_ns, composer.text)
-        if told:
-            return told
-    return "screen" if composer.left else None
+    if proof is None:
+        what = f"the prompt was typed into pane {target.name}, but nothing shows that {target.program} took it"
+        raise ProcyError(what, "Look at the pane: it may still stand there")
+    return Delivery(injection_id, proof)
 
 
 class Composer:

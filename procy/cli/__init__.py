@@ -15,6 +15,7 @@ COMMANDS = {  # command: module of this package
     "pause": "record",
     "send": "send",
     "answer": "answer",
+    "correct": "correct",
     "stop": "record",
     "status": "status",
     "sessions": "sessions",

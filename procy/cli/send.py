@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -12,7 +12,6 @@ from procy.act.queue import turn_to_send, until_free
 from procy.act.send import Delivery, deliver
 from procy.act.target import Target, find_target
 from procy.cli.common import db_option, json_option, places_of, print_json, printable
-from procy.errors import ProcyError
 from procy.recording.start import start_sidecar
 from procy.store.read import short
 
@@ -60,8 +59,6 @@ def send_command(  # noqa: PLR0913
         if queue:
             until_free(found, patience)
         delivery = deliver(found, prompt)
-    if delivery.proof is None:
-        undelivered(found)
     if not wait:
         report(found, delivery, as_json)
         return 0
@@ -79,13 +76,6 @@ def read_text(words: tuple[str, ...], file: Any) -> str:
     if sys.stdin.isatty():
         raise click.UsageError("give the text, or pipe it in")
     return sys.stdin.buffer.read().decode("utf-8", "replace")
-
-
-def undelivered(target: Target) -> NoReturn:
-    raise ProcyError(
-        f"the prompt was typed into pane {target.name}, but nothing shows that {target.program} took it",
-        "Look at the pane: it may still stand there",
-    )
 
 
 def report(target: Target, delivery: Delivery, as_json: bool) -> None:

@@ -1,0 +1,38 @@
+"""Stopping an agent in mid-turn, and taking back what it returns to its composer."""
+
+from __future__ import annotations
+
+import time
+
+from procy.act.target import Target
+from procy.errors import PaneBusy
+from procy.parse.composer import holds_only, solid
+
+PRESSES = 3
+PATIENCE_S = 2.0
+POLL_S = 0.05
+
+
+def interrupt(target: Target) -> None:
+    """Press Escape until the agent is ready again; nothing where it is. Raises PaneBusy when it goes on."""
+    for _ in range(PRESSES):
+        if target.look().state not in ("busy", "waiting"):
+            return
+        target.tmux.press(target.name, "Escape")
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            time.sleep(POLL_S)
+            look = target.look()
+            if look.state not in ("busy", "waiting") and target.typed(look) is not None:
+                return
+    raise PaneBusy(f"{target.program} in pane {target.name} goes on", "Interrupt it there")
+
+
+def take_back(target: Target, prompt: str) -> None:
+    """Empty the composer where the agent put the interrupted prompt back into it, line by line. What else is typed stays."""
+    for _ in range(2 * len(prompt.splitlines()) + 2):
+        typed = target.typed(target.look())
+        if not typed or not (holds_only(typed, prompt) or solid(prompt).startswith(solid(typed))):
+            return
+        target.tmux.press(target.name, "C-u")
+        time.sleep(2 * POLL_S)

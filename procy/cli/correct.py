@@ -1,0 +1,113 @@
+"""``procy correct``."""
+
+from __future__ import annotations
+
+import getpass
+import secrets
+import sqlite3
+import time
+from typing import Any, NamedTuple
+
+import click
+
+from procy import ids
+from procy.act.interrupt import interrupt, take_back
+from procy.act.queue import turn_to_send
+from procy.act.send import deliver
+from procy.act.target import Target, find_target
+from procy.capture.tmux import current_socket
+from procy.cli.common import db_option, places_of, reader
+from procy.errors import HandleError
+from procy.parse.redact import mask
+from procy.places import Places
+from procy.recording.start import find_spool
+from procy.store import corrections
+from procy.store.db import open_writer
+from procy.store.read import find_session, find_turn, short
+from procy.store.write import transaction
+
+MOMENT_S = 2.0
+SCISSORS = "# ------------------------ >8 ------------------------"
+TRAILER = f"""
+
+{SCISSORS}
+# Above: the prompt as it should have been. Leave it as it is, or empty, to correct nothing.
+# Below, if you like: a note on what was wrong with it.
+"""
+
+
+class Corrected(NamedTuple):
+    """What a human made of a prompt, and why."""
+
+    prompt: str
+    note: str
+
+
+@click.command("correct")
+@click.argument("turn", default="")
+@click.option("-t", "--target", default="", metavar="PANE", help="Pane whose last prompt is meant, where no TURN is named.")
+@click.option("--send", is_flag=True, help="Interrupt the agent if it works on that prompt, and send the corrected one.")
+@click.option("--to", metavar="TEXT", help="The corrected prompt (default: edit it in $EDITOR).")
+@click.option("--note", default="", help="What was wrong with it.")
+@db_option
+def correct_command(turn: str, target: str, send: bool, to: str | None, note: str, db: str | None) -> None:
+    """Correct a prompt, and keep both: the one that was sent, and the one that should have been.
+
+    Without TURN: the last prompt that procy sent in the pane, else the last that a human did. What is kept is what a better
+    proxy model learns from.
+    """
+    places = places_of(db)
+    found = find_target(places, target) if send and (target or not turn) else None
+    with reader(db) as connection:
+        row = find_turn(connection, turn) if turn else turn_meant(connection, session_meant(places, connection, target), send)
+        earlier = corrections.of_turn(connection, row["id"])
+    if send and found is None:
+        found = find_target(places, row["session_id"])
+    if found and found.look().state in ("busy", "waiting"):
+        interrupt(found)
+    begun = earlier["chosen"] if earlier else row["prompt"]
+    corrected = Corrected(to, note) if to is not None else edited(begun, note)
+    if corrected.prompt.strip() in ("", begun.strip()):
+        click.echo("nothing was corrected", err=True)
+        return
+    now_ns = time.time_ns()
+    correction_id = ids.new_id(now_ns, secrets.token_bytes(10))
+    with open_writer(places.db) as connection, transaction(connection):
+        values = (mask(corrected.prompt), mask(corrected.note), getpass.getuser())
+        corrections.add(connection, correction_id, now_ns, row, *values)
+    click.echo(f"kept as correction {short(correction_id)} of turn {short(row['id'])}", err=True)
+    if found:
+        resend(found, row["prompt"], corrected.prompt)
+
+
+def session_meant(places: Places, connection: sqlite3.Connection, target: str) -> str:
+    """The session that is recorded in that pane, else the last one."""
+    if target or current_socket():
+        return find_spool(places, target).session_id
+    return str(find_session(connection, "last")["id"])
+
+
+def turn_meant(connection: sqlite3.Connection, session_id: str, send: bool) -> Any:
+    """The turn that one would correct; to be sent again, the one that the agent works on."""
+    row = corrections.wanting(connection, session_id, running=send)
+    if row is None:
+        raise HandleError(f"session {short(session_id)} has no prompt yet", "See the others: procy history")
+    return row
+
+
+def edited(prompt: str, note: str) -> Corrected:
+    """What the human's editor makes of it; the prompt itself where it was left without saving."""
+    text = click.edit(prompt + TRAILER + note, extension=".md")
+    if text is None:
+        return Corrected(prompt, note)
+    above, _, below = text.partition(SCISSORS)
+    lines = [line for line in below.splitlines() if not line.startswith("#")]
+    return Corrected(above.rstrip("\n"), "\n".join(lines).strip())
+
+
+def resend(target: Target, rejected: str, chosen: str) -> None:
+    """Send the corrected prompt in place of the one that the agent may have put back into its composer."""
+    with turn_to_send(target, MOMENT_S):
+        take_back(target, rejected)
+        delivery = deliver(target, chosen, human=True)
+    click.echo(f"sent to {target.program} in pane {target.name} (seen by {delivery.proof})", err=True)
