@@ -103,7 +103,8 @@ class Composer:
                 if press:  # it has left a little late
                     self.left = True
                     return
-                what = f"something else than the prompt stands in pane {self.target.name}"
+                there = "something else than the prompt" if self.shown() else "no prompt"
+                what = f"{there} stands in pane {self.target.name} after it was typed"
                 raise PaneBusy(what, "It was not sent; look at what is typed there, and send or delete it")
             self.target.tmux.press(self.target.name, "Enter")
             self.left = not self.is_seen or self.wait(lambda shown: not self.holds_text(shown), VERIFY_S)

@@ -64,10 +64,14 @@ class TerminalReader:
         self.texts.look(self.screen, self.offset)
         self.rested = 0
 
-    def foreground(self, shell_waits: bool | None, reads_turns: bool, program: str = "") -> None:
-        """Another program has the terminal: the pane's own (``shell_waits``), or one whose turns another source tells."""
+    def foreground(self, shell_waits: bool | None, reads_turns: bool, program: str = "", since_ns: int | None = None) -> None:
+        """Another program has the terminal: the pane's own (``shell_waits``), or one whose turns another source tells.
+
+        ``since_ns``: it had not before then; a status told later is its own.
+        """
         self.shell_waits, self.reads_turns, self.program = shell_waits, reads_turns, program
-        self.status = None
+        if self.status and (since_ns is None or self.status.at_ns < since_ns):
+            self.status = None
         self.rested = 0  # what stands on the screen may be this program's prompt
         self.end_dialogue(self.last_ns)
         if self.began_before:

@@ -41,7 +41,8 @@ def tell(reader: TerminalReader, event: PaneEvent) -> None:
     if event.kind == "foreground":
         reader.rest(event.at_ns)
         detail = event.detail
-        reader.foreground(detail.get("shell_waits"), bool(detail.get("reads_turns", True)), str(detail.get("program", "")))
+        reads_turns, program = bool(detail.get("reads_turns", True)), str(detail.get("program", ""))
+        reader.foreground(detail.get("shell_waits"), reads_turns, program, int(detail.get("since_ns", event.at_ns)))
 
 
 def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[PaneEvent]:

@@ -15,17 +15,21 @@ class AgentWatch:
         self.process: Process | None = None
         self.profile: Profile | None = None
         self.looked_ns = 0
+        self.seen_ns = 0  # when that program was there for sure
+        self.before_ns = 0  # when the one before it was
 
     def look(self, pane_pid: int, now_ns: int) -> bool:
         """Look again; True when another program has the terminal since the last look."""
         group = processes.foreground_group(pane_pid)
         same = group == self.group and self.profile is not None
-        recently = now_ns - self.looked_ns < LOOK_NS
-        if group is None or (same and (recently or self.profile_is_sure())):
+        if same and self.profile_is_sure():
+            self.seen_ns = now_ns
+        if group is None or (same and (self.seen_ns == now_ns or now_ns - self.looked_ns < LOOK_NS)):
             return False
         self.looked_ns = now_ns
         process, profile = find_agent(group)
         changed = (process and process.pid) != (self.process and self.process.pid) or profile is not self.profile
+        self.before_ns, self.seen_ns = (self.seen_ns if changed else self.before_ns), now_ns
         self.group, self.process, self.profile = group, process, profile
         return changed
 

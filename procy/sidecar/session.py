@@ -200,6 +200,7 @@ class Follower:
                 "program": os.path.basename(process.argv[0]) if process and process.argv else "",
                 "agent": profile.name if profile else "",
                 "shell_waits": shell_waits,
+                "since_ns": self.agent.before_ns,
                 "reads_turns": not (profile and profile.transcript) and not (shell_waits and self.meta.ends_with_agent),
             }
             self.add_event("foreground", now_ns, detail)

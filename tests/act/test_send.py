@@ -1,0 +1,186 @@
+"""``procy send`` on a real tmux, to the scripted agent that comes with procy."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import Lab, wait_until
+
+LINES = 'Look at this:\n\n    def f(x):\n        return x\n\n and „say" what $it does; #{pane_id} 漢字 👍🏽'
+
+
+@pytest.fixture
+def agent(lab: Lab) -> Iterator[Lab]:
+    """A recorded demo agent that waits for a prompt."""
+    lab.environment["PROCY_DEMO_TRANSCRIPT"] = str(lab.root / "demo.jsonl")
+    lab.start()
+    lab.record()
+    lab.type(f"sh -c '{sys.executable} -m procy.demo.agent; true'")
+    lab.wait_for("ctrl-d leaves")
+    wait_until(lambda: lab.option("@procy_state") == "idle", what="idle")
+    yield lab
+
+
+def answered(lab: Lab) -> list[dict]:
+    """The agent's turns, without the shell's before it."""
+    return [turn for turn in lab.turns() if turn["source"] == "transcript"]
+
+
+def prompts(lab: Lab) -> list[str]:
+    """What the agent took, by its own transcript."""
+    path = lab.root / "demo.jsonl"
+    records = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [record["message"]["content"] for record in records if record["type"] == "user" and is_text(record)]
+
+
+def is_text(record: dict) -> bool:
+    return isinstance(record["message"]["content"], str) and not record["message"]["content"].startswith("[Request")
+
+
+def send(lab: Lab, *options: str, text: str = "hello", check: bool = True) -> subprocess.CompletedProcess[str]:
+    return lab.procy("send", "-t", lab.pane, *options, text, check=check)
+
+
+def refused(lab: Lab, *words: str, options: tuple[str, ...] = ()) -> None:
+    """``procy send`` says why not, with those words, and leaves the pane as it is."""
+    before = lab.screen()
+    done = send(lab, *options, text="should never arrive", check=False)
+    assert done.returncode == 1
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "should never arrive" not in lab.screen(), f"{before}\n---\n{lab.screen()}"
+
+
+def test_the_prompt_arrives_and_its_answer_comes_back(agent: Lab) -> None:
+    done = send(agent, "--wait", "--json", text=LINES)
+    told = json.loads(done.stdout)
+    assert prompts(agent) == [LINES]
+    assert told["proof"] == "transcript"
+    [turn] = answered(agent)
+    assert (turn["prompt"], turn["origin"], turn["id"]) == (LINES, "procy", told["turn"]["id"])
+    assert told["turn"]["response"] == turn["response"] != ""
+    [row] = agent.rows("SELECT * FROM injections")
+    assert (row["status"], row["confirmed_by"], row["turn_id"]) == ("delivered", "transcript", turn["id"])
+
+
+def test_the_origin_survives_a_rebuild(agent: Lab) -> None:
+    send(agent, "--wait", text="hello")
+    agent.type("hello")
+    wait_until(lambda: [turn["status"] for turn in answered(agent)] == ["done", "done"], what="two answers")
+    agent.procy("stop", "--all")
+    agent.until_ended(str(answered(agent)[0]["session_id"]))
+    agent.procy("rebuild", "--all")
+    assert [turn["origin"] for turn in answered(agent)] == ["procy", "human"]
+
+
+def test_a_busy_agent_is_left_alone_or_waited_for(agent: Lab) -> None:
+    agent.type("hello")
+    wait_until(lambda: agent.option("@procy_state") == "busy", what="busy")
+    refused(agent, "busy", "--queue")
+    send(agent, "--queue", "--wait", text="after that")
+    assert prompts(agent) == ["hello", "after that"]
+
+
+def test_two_at_once_come_one_after_the_other(agent: Lab) -> None:
+    threads = [threading.Thread(target=send, args=(agent, "--queue"), kwargs={"text": f"number {n}"}) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: len(prompts(agent)) == 3, what="three prompts")
+    assert sorted(prompts(agent)) == [f"number {n}" for n in range(3)]
+
+
+def test_the_limit_ends_the_waiting_and_not_the_run(agent: Lab) -> None:
+    done = send(agent, "--wait", "--timeout", "0.2", check=False)
+    assert done.returncode == 1 and "it goes on" in done.stderr
+    wait_until(lambda: [turn["status"] for turn in answered(agent)] == ["done"], what="the answer")
+
+
+def test_a_draft_is_left_alone(agent: Lab) -> None:
+    agent.type("my own draft", enter=False)
+    agent.wait_for("my own draft")
+    refused(agent, "typed", "my own draft")
+
+
+def test_who_types_in_the_pane_goes_first(agent: Lab, tmp_path: Path) -> None:
+    """A key of an attached client, even one that leaves no trace in the composer, keeps procy's keys away."""
+    outer = str(tmp_path / "outer")
+    attach = ["env", "-u", "TMUX", "tmux", "-S", agent.socket, "attach"]
+    subprocess.run(["tmux", "-S", outer, "-f", os.devnull, "new-session", "-d", *attach], env=agent.environment, check=True)
+    try:
+        wait_until(lambda: agent.tmux("list-clients"), what="an attached client")
+        wait_until(lambda: send(agent, "--wait", text="nobody types", check=False).returncode == 0, what="sent")
+        subprocess.run(["tmux", "-S", outer, "send-keys", "Left"], check=True)
+        refused(agent, "somebody types")
+    finally:
+        subprocess.run(["tmux", "-S", outer, "kill-server"], check=False)
+
+
+def test_never_in_copy_mode_nor_without_input_nor_paused(agent: Lab) -> None:
+    agent.tmux("copy-mode", "-t", agent.pane)
+    refused(agent, "copy mode")
+    agent.tmux("send-keys", "-t", agent.pane, "-X", "cancel")
+    agent.tmux("select-pane", "-d", "-t", agent.pane)
+    refused(agent, "takes no input", "select-pane -e")
+    agent.tmux("select-pane", "-e", "-t", agent.pane)
+    agent.procy("pause", inside=True)
+    refused(agent, "paused")
+
+
+def test_never_into_a_shell(shell: Lab) -> None:
+    shell.record()
+    refused(shell, "shell", "bash")
+    refused(shell, "shell", "bash", options=("--any-program",))
+
+
+def test_never_into_a_pane_that_is_not_recorded(shell: Lab) -> None:
+    shell.record()
+    shell.procy("stop", "--all")
+    refused(shell, "no recording")
+
+
+def test_another_program_only_when_asked_for(lab: Lab) -> None:
+    raw = "import sys, tty; tty.setraw(0); print('ready', flush=True)\n"
+    raw += "while True: print(repr(sys.stdin.read(1)), end=' ', flush=True)"
+    lab.start(sys.executable, "-c", raw)
+    lab.wait_for("ready")
+    lab.record()
+    refused(lab, "no agent that procy knows", "--any-program")
+    send(lab, "--any-program", text="xyz")
+    lab.wait_for(r"'x' 'y' 'z' '\r'")
+
+
+def test_a_program_that_reads_lines_is_left_alone(lab: Lab) -> None:
+    lab.start("cat")
+    lab.record()
+    refused(lab, "line by line", options=("--any-program",))
+
+
+def test_what_does_not_show_is_not_sent(agent: Lab) -> None:
+    """An agent that hangs draws nothing: no Enter, and the error says so."""
+    below = psutil.Process(int(agent.option("pane_pid"))).children(recursive=True)
+    [pid] = [one.pid for one in below if one.cmdline()[1:] == ["-m", "procy.demo.agent"]]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        done = send(agent, text="into the void", check=False)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert done.returncode == 1 and "not sent" in done.stderr
+    agent.wait_for("into the void")
+    assert prompts(agent) == []
+    assert agent.rows("SELECT status FROM injections") == [{"status": "withheld"}]
+
+
+def test_wrong_use_is_said(agent: Lab) -> None:
+    assert agent.procy("send", "-t", agent.pane, check=False).returncode != 0
+    assert "nothing to send" in send(agent, text=" \n\x1b ", check=False).stderr
