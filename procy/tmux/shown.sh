@@ -1,0 +1,7 @@
+#!/bin/sh
+# shown.sh PROGRAM WORDS...: runs it; what failed, or only prints, stays in the popup until it was read.
+"$@"
+status=$?
+case $status:$2 in
+0:doctor | [!0]*) [ $status -eq 130 ] || { printf '\n  Enter closes this. ' && read -r _; } ;;
+esac
