@@ -25,6 +25,7 @@ COMMANDS = {  # command: module of this package
     "open": "ui",
     "export": "export",
     "rebuild": "rebuild",
+    "plugin": "plugin",
     "doctor": "doctor",
     "ui": "ui",
     "demo": "demo",

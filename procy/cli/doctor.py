@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
 
 import click
 
 from procy.capture.spool import spools
 from procy.cli.common import db_option, json_option, places_of, print_json
+from procy.cli.doctor_tmux import check_plugin, check_tmux
+from procy.cli.finding import Finding
 from procy.errors import ProcyError
 from procy.places import Places
 from procy.settings import load_settings
 
-Level = Literal["ok", "note", "problem"]
 MARKS = {"ok": click.style("✓", fg="green"), "note": click.style("–", fg="yellow"), "problem": click.style("✗", fg="red")}
-LEAST_TMUX = (3, 2)
 LEAST_FREE = 200 << 20
 MANY_HOOKS = 1000
 AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm install -g @openai/codex"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``remedy`` says what to do; "" where nothing is to be done."""
-
-    level: Level
-    what: str
-    remedy: str = ""
 
 
 @click.command("doctor")
@@ -43,7 +31,8 @@ class Finding:
 def doctor_command(as_json: bool, db: str | None) -> int:
     """Check the installation, and say the fix for each finding.
 
-    Looks at tmux, the database, the disk, the recordings, the agents and their hooks. Ends with 1 when there is a problem.
+    Looks at tmux, its plugin, the database, the disk, the recordings, the agents and their hooks. Ends with 1 when there is a
+    problem.
     """
     places = places_of(db)
     findings = [finding for check in CHECKS for finding in check(places)]
@@ -53,20 +42,6 @@ def doctor_command(as_json: bool, db: str | None) -> int:
         for one in findings:
             click.echo(f"{MARKS[one.level]} {one.what}" + (f"\n    → {one.remedy}" if one.remedy else ""))
     return 1 if any(one.level == "problem" for one in findings) else 0
-
-
-def check_tmux(places: Places) -> Iterator[Finding]:
-    path = shutil.which("tmux")
-    if not path:
-        yield Finding("problem", "tmux is not installed", "apt install tmux, or brew install tmux")
-        return
-    text = subprocess.run([path, "-V"], capture_output=True, text=True, check=False).stdout.strip()
-    match = re.search(r"(\d+)\.(\d+)", text)
-    version = (int(match[1]), int(match[2])) if match else (0, 0)
-    if version < LEAST_TMUX and "master" not in text and "next" not in text:
-        yield Finding("problem", f"{text} is older than 3.2", "Install a newer tmux")
-    else:
-        yield Finding("ok", text)
 
 
 def check_settings(places: Places) -> Iterator[Finding]:
@@ -199,6 +174,6 @@ def check_assets(places: Places) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (
-    check_tmux, check_settings, check_home, check_database, check_recordings, check_agents, check_hooks, check_libraries,
-    check_assets,
+    check_tmux, check_plugin, check_settings, check_home, check_database, check_recordings, check_agents, check_hooks,
+    check_libraries, check_assets,
 )  # fmt: skip

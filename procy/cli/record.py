@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import click
 
+from procy.capture.spool import Spool
 from procy.capture.tmux import current_socket
 from procy.cli.common import db_option, places_of, reader
 from procy.errors import AgentError, HandleError
@@ -30,6 +31,7 @@ def say(text: str) -> None:
 @click.option("--resume", metavar="SESSION", help="Go on with an earlier session, agent included.")
 @click.option("--steal", is_flag=True, help="Take the pane over from another tool that pipes it.")
 @click.option("--cwd", type=click.Path(exists=True, file_okay=False), help="Directory to start the command in.")
+@click.option("--toggle", is_flag=True, help="Stop if the pane is recorded, else record it; for a key.")
 @click.option("--detached", is_flag=True, help="Outside tmux: do not attach to the new tmux session.")
 @db_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -39,6 +41,7 @@ def record_command(  # noqa: PLR0913
     resume: str | None,
     steal: bool,
     cwd: str | None,
+    toggle: bool,
     detached: bool,
     db: str | None,
     command: tuple[str, ...],
@@ -56,16 +59,29 @@ def record_command(  # noqa: PLR0913
     if command[:1] == ("off",):
         stop_recordings(places, command[1:])
         return
+    if toggle and (command or resume is not None):
+        raise click.UsageError("--toggle is for a pane in which something runs already: without a COMMAND and --resume")
     if target and (command or resume is not None):
         raise click.UsageError("-t names a pane in which something runs already; a COMMAND starts in this pane, without -t")
     load_settings(places)  # says now what the sidecar could only log
     wish = Wish(places=places, name=name, steal=steal)
+    if toggle and stopped(places, target):
+        return
     if resume is not None:
         wish, command, cwd = resumed(wish, db, resume, command, cwd)
     if command:
         record_agent(wish, command, cwd or os.getcwd(), attach=not detached)
     else:
         record_running(wish, target)
+
+
+def stopped(places: Places, target: str) -> bool:
+    """Stop the recording of a pane, if there is one that is not paused; False when there was none."""
+    spool = start.spool_of(places, start.here().pane(target or os.environ.get("TMUX_PANE", "")))
+    if spool is None or spool.meta().wanted != "recording":
+        return False
+    stop_recording(spool)
+    return True
 
 
 def record_running(wish: Wish, target: str) -> None:
@@ -150,7 +166,10 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
             start.stop(spool)
         say(f"stopped {len(stopped)} recording{'' if len(stopped) == 1 else 's'}")
         return
-    spool = start.find_spool(places, arguments[0] if arguments else "")
+    stop_recording(start.find_spool(places, arguments[0] if arguments else ""))
+
+
+def stop_recording(spool: Spool) -> None:
     start.stop(spool)
     say(f"stopped recording pane {spool.meta().pane_id} ({short(spool.session_id)})")
 

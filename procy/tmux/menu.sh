@@ -17,7 +17,7 @@ case $version in
 *) set -- -b rounded "$@" ;;
 esac
 set -- "$@" '#{?@procy_state,Stop recording,#{?@procy_paused,Go on recording,Record this pane}}' r "$(words record --toggle -t "$pane")"
-set -- "$@" '#{?@procy_state,Pause recording,}' u "$(words pause "$pane")"
+set -- "$@" '#{?@procy_state,Pause recording,}' p "$(words pause "$pane")"
 set -- "$@" ''
 set -- "$@" 'Next waiting pane' n "$(words next)"
 set -- "$@" '#{?#{==:#{@procy_state},waiting},,-}Answer the agent' a "$(popup answer answer -t "$pane")"
