@@ -78,19 +78,26 @@ own_options() {
 
 # -- keys ---------------------------------------------------------------------------------------------------------------
 
-# Sets $judged, what is to happen to which key (see keys.awk), and $bound of it. Wanted keys go through a table of their own, because only tmux
-# knows how it writes a key: ^r is C-r.
+# Sets $judged, what is to happen to which key (see keys.awk), and $bound of it. Wanted keys go through a table of their own,
+# because only tmux knows how it writes a key: ^r is C-r. There is one more in it, for tmux 3.7 lists no table of one.
 judge_keys() {
-    wanted=$(printf '%s\n' "$answers" | sed -n '/^@procy-key-[a-z]* none$/d; s/^@procy-key-\([a-z]*\) \(.\)/\1 \2/p')
-    [ "$program" ] || wanted=$(printf '%s\n' "$wanted" | grep '^menu ')
+    wanted=$(printf '%s\n' "$answers" | sed -n '/^@procy-key-[a-z]* none$/d; s/^@procy-key-\([a-z]*\) \(.\)/wanted \1 \2/p')
+    [ "$program" ] || wanted=$(printf '%s\n' "$wanted" | grep '^wanted menu ')
     judged=$({
-        printf '%s\n' "$wanted" | sed 's/^/wanted /'
-        printf '%s\n' "$wanted" | while read -r action key; do
-            [ -z "$action" ] || printf 'bind-key -T procy-wanted %s display-message %s\n' "$(quoted "$key")" "$action"
-        done | { cat; printf 'list-keys -T prefix\nlist-keys -T procy-wanted\nunbind-key -a -q -T procy-wanted\n'; } |
-            tmux source-file - 2>/dev/null
+        printf '%s\n' "$wanted"
+        ask_for_keys | tmux source-file - 2>/dev/null
     } | awk -f "$parts/keys.awk")
     bound=$LINE$(verdicts bind)
+}
+
+ask_for_keys() {
+    printf 'bind-key -T procy-wanted User0 display-message -\n'
+    while read -r _ action key; do
+        [ ! "$action" ] || printf 'bind-key -T procy-wanted %s display-message %s\n' "$(quoted "$key")" "$action"
+    done <<END
+$wanted
+END
+    printf 'list-keys -T prefix\nlist-keys -T procy-wanted\nunbind-key -a -q -T procy-wanted\n'
 }
 
 # Prints what was judged: "ACTION KEY" for bind and skip, "KEY" for unbind.
@@ -141,46 +148,56 @@ is_on() {
 
 # The segment goes where #{procy} stands; where it stands nowhere, and the user wants it, it goes before status-right.
 put_segment() {
-    left=$(replaced "$(option status-left)" '#{procy}' '#{E:@procy_segment}')
-    right=$(replaced "$(option status-right)" '#{procy}' '#{E:@procy_segment}')
-    if is_on @procy-status; then
-        case $left$right in *'#{E:@procy_segment'*) ;; *) right="#{E:@procy_segment_auto}$right" ;; esac
-    else
-        printf 'set-option -gu @procy_segment_auto\n'
-    fi
-    put_side left "$left"
-    put_side right "$right"
-}
-
-# Sets a side of the status line and makes room in it, once.
-put_side() {
-    case $2 in *'#{E:@procy_segment'*) ;; *) return 0 ;; esac
-    printf 'set-option -g status-%s %s\n' "$1" "$(quoted "$2")"
-    length=$(option "status-$1-length")
-    [ "$length" != "$(option "room-$1")" ] || return 0
-    printf 'set-option -g status-%s-length %d\nset-option -g @procy_room_%s %d\n' "$1" $((length + ROOM)) "$1" $((length + ROOM))
+    left=$(placed "$(option status-left)" procy segment)
+    right=$(placed "$(option status-right)" procy segment)
+    case $left$right in
+    *'#{E:@procy_segment}'*) ;;
+    *) is_on @procy-status && right="#{E:@procy_segment_auto}$right" ;;
+    esac
+    change status-left "$left"
+    change status-right "$right"
+    make_room left "$left"
+    make_room right "$right"
 }
 
 # A window's mark goes where #{procy_window} stands, else, if the user wants it, behind what is there.
 put_marks() {
-    is_on @procy-window || printf 'set-option -gu @procy_mark_auto\n'
     for name in window-status-format window-status-current-format; do
-        text=$(replaced "$(option $name)" '#{procy_window}' '#{E:@procy_mark}')
+        text=$(placed "$(option $name)" procy_window mark)
         case $text in
-        *'#{E:@procy_mark'*) ;;
+        *'#{E:@procy_mark}'*) ;;
         *) is_on @procy-window && text="$text#{E:@procy_mark_auto}" ;;
         esac
-        printf 'set-option -gw %s %s\n' "$name" "$(quoted "$text")"
+        change $name "$text"
     done
+}
+
+# placed TEXT PLACEHOLDER NAME: prints TEXT with the format @procy_NAME for the placeholder, and without what an earlier load
+# put there by itself.
+placed() {
+    replaced "$(replaced "$1" "#{$2}" "#{E:@procy_$3}")" "#{E:@procy_$3_auto}" ''
+}
+
+change() {
+    [ "$2" = "$(option "$1")" ] || printf 'set-option -g %s %s\n' "$1" "$(quoted "$2")"
+}
+
+# Room for the segment on a side of the status line, once.
+make_room() {
+    case $2 in *'#{E:@procy_segment'*) ;; *) return 0 ;; esac
+    length=$(option "status-$1-length")
+    [ "$length" != "$(option "room-$1")" ] || return 0
+    printf 'set-option -g status-%s-length %d\n' "$1" $((length + ROOM))
+    printf 'set-option -g @procy_room_%s %d\n' "$1" $((length + ROOM))
 }
 
 # -- the server ---------------------------------------------------------------------------------------------------------
 
 tend_server() {
-    if [ ! "$program" ]; then
+    [ "$program" ] || {
         say_once_that_procy_is_missing
         return
-    fi
+    }
     if [ "$(option @procy-auto)$(option @procy-on-change)" ]; then
         watch='run-shell -b "exec #{q:@procy_program} tmux watch >/dev/null 2>&1"'
         printf "set-hook -g '%s' %s\n%s\n" "$HOOK" "$(quoted "$watch")" "$watch"

@@ -82,9 +82,9 @@ class Desk(Lab):
     def load(self) -> None:
         self.tmux("run-shell", self.plugin_command())
 
-    def attach(self) -> None:
-        attach = f"stty cols {COLUMNS} rows {ROWS}; exec {self.bin}/tmux -S {shlex.quote(self.socket)} attach"
-        self.outer("-f", os.devnull, "new-session", "-d", "-x", str(COLUMNS), "-y", str(ROWS), attach)
+    def attach(self, columns: int = COLUMNS) -> None:
+        attach = f"stty cols {columns} rows {ROWS}; exec {self.bin}/tmux -S {shlex.quote(self.socket)} attach"
+        self.outer("-f", os.devnull, "new-session", "-d", "-x", str(columns), "-y", str(ROWS), attach)
         self.outer("set-option", "-g", "status", "off")
         wait_until(lambda: self.tmux("list-clients") and self.status(), what="the client")
 
@@ -373,19 +373,34 @@ set -g window-status-current-format '#I#{procy_window}#W'"""
 
 
 def test_status_and_marks_can_be_switched_off(desk: Desk) -> None:
+    formats = ("status-right", "window-status-format", "window-status-current-format")
     desk.begin("set -g @procy-status off\nset -g @procy-window off")
-    assert "procy" not in desk.value("status-right") + desk.value("window-status-format")
+    before = [desk.value(name) for name in formats]
+    assert "procy" not in "".join(before)
     desk.set("@procy-status", "on")
     desk.set("@procy-window", "on")
     desk.load()
-    desk.attach()
-    desk.set("@procy_state", "busy", desk.pane)
-    desk.set("@procy_busy", "1")
-    wait_until(lambda: desk.status().count("▸") == 2, what=desk.status())
+    assert all("_auto}" in desk.value(name) for name in formats)
     desk.set("@procy-status", "off")
     desk.set("@procy-window", "off")
     desk.load()
-    wait_until(lambda: "▸" not in desk.status(), what=desk.status())
+    assert [desk.value(name) for name in formats] == before
+
+
+def test_a_placeholder_that_came_later_takes_the_place(desk: Desk) -> None:
+    desk.begin()
+    desk.set("status-left", "#{procy} ")
+    desk.load()
+    assert desk.value("status-left") == "#{E:@procy_segment} " and "procy" not in desk.value("status-right")
+
+
+def test_a_narrow_terminal_keeps_room_for_the_windows(desk: Desk) -> None:
+    desk.begin()
+    desk.attach(columns=80)
+    for name, value in {"busy": "2", "waiting": "1", "today": "12.3k tok $0.42"}.items():
+        desk.set(f"@procy_{name}", value)
+    wait_until(lambda: "○  ? 1  ▸ 2 │ " in desk.status(), what=desk.status())
+    assert "tok" not in desk.status() and "0:one" in desk.status()
 
 
 # -- the server ---------------------------------------------------------------------------------------------------------
@@ -458,6 +473,13 @@ def test_a_missing_procy_is_said_once_and_installed_from_a_popup(bare: Desk) -> 
     bare.until_gone("Done.")
     bare.key("H")
     bare.until_seen(f"stub: pick -t {bare.pane}")
+
+
+def test_somebody_who_is_there_already_is_told_at_once(bare: Desk) -> None:
+    bare.start(columns=COLUMNS, rows=ROWS)
+    bare.attach()
+    bare.load()
+    bare.until_seen("procy: no procy command found. prefix + P installs it.")
 
 
 def test_an_install_that_fails_says_how_to_do_it_by_hand(bare: Desk) -> None:
