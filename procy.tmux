@@ -7,7 +7,11 @@
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P)
 parts=$here/procy/tmux
-[ -d "$parts" ] || parts=$here/tmux # installed by pip: this file lies in the package
+venv=$here/.venv
+if [ ! -d "$parts" ]; then # installed by pip: this file lies in the package, and that in lib/python3.N/site-packages
+    parts=$here/tmux
+    venv=$here/../../../..
+fi
 . "$parts/load.sh"
 
 # What the user may set, and what holds where nothing is set.

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-FIGURES = ("echo", "output", "screen", "blocks", "commands", "pages")
+FIGURES = ("echo", "output", "screen", "blocks", "commands", "pages", "status")
 
 
 def main() -> int:

@@ -29,7 +29,8 @@ END
 cat <<END
 
   The tmux plugin is here, but the procy command is not.
-  This would put it into the plugin's own directory, with pip from your package index, and change nothing else:
+  This would put it into the plugin's own directory and change nothing else.
+  pip fetches about 120 MB from your package index:
 
 $(by_hand)
 

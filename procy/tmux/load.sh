@@ -64,9 +64,7 @@ option() {
 find_program() {
     program=$(option @procy-command)
     case $program in '~/'*) program=$HOME/${program#??} ;; esac
-    for candidate in "$here/.venv/bin/procy" "$here/../../../../bin/procy"; do
-        [ "$program" ] || [ ! -x "$candidate" ] || program=$candidate
-    done
+    [ "$program" ] || [ ! -x "$venv/bin/procy" ] || program=$venv/bin/procy
     program=$(command -v -- "${program:-procy}")
 }
 

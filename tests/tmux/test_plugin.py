@@ -177,6 +177,19 @@ def test_a_path_with_odd_characters(desk: Desk, tmp_path: Path) -> None:
     desk.until_seen(f"stub: pick -t {desk.pane}")
 
 
+def test_where_pip_put_it_its_own_procy_runs(desk: Desk, tmp_path: Path) -> None:
+    package = tmp_path / "venv" / "lib" / "python3.11" / "site-packages" / "procy"
+    shutil.copytree(ROOT / "procy" / "tmux", package / "tmux")
+    shutil.copy2(ROOT / "procy.tmux", package)
+    (tmp_path / "venv" / "bin").mkdir()
+    (tmp_path / "venv" / "bin" / "procy").symlink_to(desk.stub)
+    desk.plugin = package / "procy.tmux"
+    desk.begin(command="")
+    desk.attach()
+    desk.key("H")
+    desk.until_seen(f"stub: pick -t {desk.pane}")
+
+
 def copy_plugin(target: Path) -> None:
     shutil.copytree(ROOT / "procy" / "tmux", target / "procy" / "tmux")
     for name in ("procy.tmux", "constraints.txt"):
@@ -518,7 +531,7 @@ def test_a_key_records_and_stops(desk: Desk) -> None:
     wait_until(lambda: not desk.option("@procy_session"), what="the sidecar's word")
     loaded = desk.procy("doctor", inside=True, check=False).stdout
     assert "tmux plugin: 11 keys, runs " in loaded
-    assert ("square corners" in loaded) == (desk.version < (3, 4))
+    assert ("round corners on the menu" in loaded) == (desk.version < (3, 4))
 
 
 # -- documentation ------------------------------------------------------------------------------------------------------
