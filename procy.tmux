@@ -43,7 +43,7 @@ actions() {
     action menu 'menu' "$(menu)"
     action prompt 'command prompt' "$(popup procy prompt "$pane")"
     action record 'record this pane, or stop' "$(words record --toggle "$pane")"
-    action next 'go to the next pane that waits' "$(words next)"
+    action next 'go to the next pane that waits' "$(words next -c '#{q:client_name}')"
     action answer 'answer what the agent asks' "$(popup answer answer "$pane")"
     action pick 'pick an old prompt' "$(popup prompts pick "$pane")"
     action correct 'correct the last prompt and send it again' "$(popup correct correct "$pane")"

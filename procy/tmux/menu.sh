@@ -19,7 +19,7 @@ esac
 set -- "$@" '#{?@procy_state,Stop recording,#{?@procy_paused,Go on recording,Record this pane}}' r "$(words record --toggle -t "$pane")"
 set -- "$@" '#{?@procy_state,Pause recording,}' p "$(words pause "$pane")"
 set -- "$@" ''
-set -- "$@" 'Next waiting pane' n "$(words next)"
+set -- "$@" 'Next waiting pane' n "$(words next -c '##{q:client_name}')"
 set -- "$@" '#{?#{==:#{@procy_state},waiting},,-}Answer the agent' a "$(popup answer answer -t "$pane")"
 set -- "$@" ''
 set -- "$@" 'Command prompt' ! "$(popup procy prompt -t "$pane")"
@@ -29,7 +29,7 @@ set -- "$@" 'Evolve the prompt' e "$(popup evolve prompt -t "$pane" evolve)"
 set -- "$@" ''
 set -- "$@" 'Scrollback' s "$(popup scrollback scrollback -t "$pane")"
 set -- "$@" 'Copy answer or code' y "$(popup copy copy -t "$pane")"
-set -- "$@" 'Summary of last session' l "$(popup summary summary -t "$pane")"
+set -- "$@" 'Summary of last session' l "$(popup summary summary -t "$pane" --wait)"
 set -- "$@" 'Search everything' / "$(popup search prompt -t "$pane" search)"
 set -- "$@" ''
 set -- "$@" 'Pages in the browser' b "$(words open "$pane")"

@@ -3,5 +3,5 @@
 "$@"
 status=$?
 case $status:$2 in
-0:doctor | [!0]*) [ $status -eq 130 ] || { printf '\n  Enter closes this. ' && read -r _; } ;;
+0:doctor | 0:resume | [!0]*) [ $status -eq 130 ] || { printf '\n  Enter closes this. ' && read -r _; } ;;
 esac

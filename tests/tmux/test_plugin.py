@@ -112,6 +112,10 @@ class Desk(Lab):
     def until_gone(self, text: str) -> None:
         wait_until(lambda: text not in self.seen(), what=f"{text!r} to go:\n{self.seen()}")
 
+    def close(self, text: str) -> None:
+        """Enter, until the popup that says this is gone."""
+        wait_until(lambda: text not in self.seen() or self.outer("send-keys", "Enter"), what=f"{text!r} to go:\n{self.seen()}")
+
     def value(self, name: str) -> str:
         return self.tmux("show-options", "-gqv", name).removesuffix("\n")
 
@@ -175,6 +179,11 @@ def test_a_path_with_odd_characters(desk: Desk, tmp_path: Path) -> None:
     desk.attach()
     desk.key("H")
     desk.until_seen(f"stub: pick -t {desk.pane}")
+    desk.close("stub: ")
+    desk.key("P")
+    desk.until_seen("Doctor")
+    desk.outer("send-keys", "y")
+    desk.until_seen(f"stub: copy -t {desk.pane}")
 
 
 def test_where_pip_put_it_its_own_procy_runs(desk: Desk, tmp_path: Path) -> None:
@@ -252,8 +261,7 @@ def test_each_popup_runs_its_command_on_the_pane(desk: Desk) -> None:
         desk.key(key)
         screen = desk.until_seen(f"stub: {words} -t {desk.pane}")
         assert ("procy: " in screen) == (desk.version >= (3, 3)), "a title, where tmux has titles"
-        desk.outer("send-keys", "Enter")
-        desk.until_gone("stub: ")
+        desk.close("stub: ")
     assert desk.calls() == [f"{words} -t {desk.pane}|{odd}" for words in POPUPS.values()]
     desk.key("e")
     desk.until_seen(f"stub: prompt -t {desk.pane} evolve")
@@ -266,7 +274,8 @@ def test_words_of_a_command_are_shown_as_they_are(desk: Desk) -> None:
     desk.key("R")
     desk.until_seen(f"100% of #{{pane_id}} #[fg=red]%H record --toggle -t {desk.pane}")
     desk.key("N")
-    desk.until_seen("#[fg=red]%H next")
+    client = desk.tmux("list-clients", "-F", "#{client_name}").strip()
+    desk.until_seen(f"#[fg=red]%H next -c {client}")
     desk.key("B")
     desk.until_seen(f"#[fg=red]%H open {desk.pane}")
 
@@ -278,8 +287,7 @@ def test_a_command_that_fails_in_a_popup_can_be_read(desk: Desk) -> None:
     desk.key("H")
     desk.until_seen("Enter closes this")
     assert "procy: no. Do this" in desk.seen()
-    desk.outer("send-keys", "Enter")
-    desk.until_gone("procy: no. Do this")
+    desk.close("procy: no. Do this")
 
 
 def test_the_menu_says_what_can_be_done_now(desk: Desk) -> None:
@@ -307,16 +315,21 @@ def test_the_menu_says_what_can_be_done_now(desk: Desk) -> None:
 def test_menu_letters_run_their_commands(desk: Desk) -> None:
     desk.begin()
     desk.attach()
-    letters = {"l": f"summary -t {desk.pane}", "/": f"prompt -t {desk.pane} search", "d": "doctor", "g": "resume",
-               "r": f"record --toggle -t {desk.pane}", "b": f"open {desk.pane}"}  # fmt: skip
-    for letter, words in letters.items():
+    client = desk.tmux("list-clients", "-F", "#{client_name}").strip()
+    popups = {
+        "l": f"summary -t {desk.pane} --wait",
+        "/": f"prompt -t {desk.pane} search",
+        "d": "doctor",
+        "g": "resume",
+    }
+    words = {"n": f"next -c {client}", "r": f"record --toggle -t {desk.pane}", "b": f"open {desk.pane}"}
+    for letter, asked in (popups | words).items():
         desk.key("P")
         desk.until_seen("Doctor")
         desk.outer("send-keys", "-l", letter)
-        desk.until_seen(f"stub: {words}")
-        if letter in "l/dg":
-            desk.outer("send-keys", "Enter")
-            desk.until_gone("stub: ")
+        desk.until_seen(f"stub: {asked}")
+        if letter in popups:
+            desk.close("stub: ")
 
 
 # -- status line --------------------------------------------------------------------------------------------------------
@@ -482,8 +495,7 @@ def test_a_missing_procy_is_said_once_and_installed_from_a_popup(bare: Desk) -> 
     bare.outer("send-keys", "y", "Enter")
     bare.until_seen("Done. prefix + P opens the menu")
     assert "-e " in bare.seen() and "pip: -m pip install" in bare.seen()
-    bare.outer("send-keys", "Enter")
-    bare.until_gone("Done.")
+    bare.close("Done.")
     bare.key("H")
     bare.until_seen(f"stub: pick -t {bare.pane}")
 
@@ -504,12 +516,10 @@ def test_an_install_that_fails_says_how_to_do_it_by_hand(bare: Desk) -> None:
     bare.outer("send-keys", "y", "Enter")
     bare.until_seen("pip could not install it; its own words are above.")
     assert "By hand:" in bare.seen() and bare.value("@procy_program") == ""
-    bare.outer("send-keys", "Enter")
-    bare.until_gone("By hand:")
+    bare.close("By hand:")
     bare.key("P")
     bare.until_seen("Go ahead? [y/N]")
-    bare.outer("send-keys", "Enter")
-    bare.until_gone("Go ahead?")
+    bare.close("Go ahead?")
 
 
 # -- with the real procy ------------------------------------------------------------------------------------------------
