@@ -15,7 +15,7 @@ from procy.places import Places
 
 LEAST = (3, 2)
 LACKS = {  # version that brought it: what the plugin leaves out before
-    (3, 3): "no titles and round corners on popups, and no words at one of several clients",
+    (3, 3): "no titles and round corners on popups, and shows words at the client used last",
     (3, 4): "no round corners on the menu",
 }
 
@@ -32,7 +32,7 @@ def check_tmux(places: Places) -> Iterator[Finding]:
     yield Finding("ok", text)
     for version, lack in LACKS.items():
         if version_of(text) < version:
-            yield Finding("note", f"{text} has {lack}", f"tmux {version[0]}.{version[1]} and newer do")
+            yield Finding("note", f"{text} has {lack}", f"Install tmux {version[0]}.{version[1]} or newer if you miss that")
 
 
 def version_of(text: str) -> tuple[int, int]:

@@ -381,6 +381,9 @@ def test_a_reason_is_never_a_format_or_a_style(desk: Desk, tmp_path: Path) -> No
         shown = reason.replace("#", " ")[:20]
         wait_until(lambda shown=shown: f"? {shown}" in desk.status(), what=f"{shown}\n{desk.status()}")
         assert "\x1b[35m" not in desk.seen(colours=True)
+    desk.set("@procy_reason", "a\x1b[35mb\x07\nc", desk.pane)
+    wait_until(lambda: "? a" in desk.status(), what=desk.status())
+    assert "\x1b[35m" not in desk.seen(colours=True)
     assert not (tmp_path / "x").exists()
 
 
