@@ -35,8 +35,9 @@ def terminal(pages: Pages, connection: sqlite3.Connection, request: Request) -> 
     else:
         shown = one_turn(connection, log, turn, at, end)
     links, clip = session_links(pages, session), shown["clip"]
+    screen = screen_of(log, session, turn, clip, end)
     context = {
-        **links, **shown, **screen_of(log, clip, end), "tab": "terminal", "turn": turn, "player": pages.assets.player(),
+        **links, **shown, **screen, "tab": "terminal", "turn": turn, "player": pages.assets.player(),
         "conversation": links["conversation"] + (place_of(turn) if turn else ""), "any": end > 0,
         "cast": f"{links['terminal']}/{shown['file']}?{clip.query}" if clip else None,
     }  # fmt: skip
@@ -57,7 +58,7 @@ def one_turn(
     connection: sqlite3.Connection, log: TerminalLog, turn: sqlite3.Row | None, at: int | None, end: int
 ) -> dict[str, Any]:
     """A turn's clip, titles of the turns around it, and the turns that "earlier" and "later" lead to."""
-    clip = clips.clip_of(log, turn, at)
+    clip = clips.clip_of(log, turn, at) if end else None
     _, _, last = read.turn_range(connection, log.session_id)
     after = max(min((turn["seq"] if turn else last) - TURNS // 2, last - TURNS), 0)
     titles = read.turn_titles(connection, log.session_id, after, limit=TURNS)
@@ -83,15 +84,22 @@ def whole_session(
     }  # fmt: skip
 
 
-def screen_of(log: TerminalLog, clip: Clip | None, end: int) -> dict[str, Any]:
+def screen_of(log: TerminalLog, session: sqlite3.Row, turn: sqlite3.Row | None, clip: Clip | None, end: int) -> dict[str, Any]:
     """The screen as text: at the place that was asked for, or at the end of the clip."""
     if not end:
-        return {"lines": None, "caption": ""}
+        return screen_kept(log, session, turn)
     if clip is not None and clip.at is not None:
         return {"lines": clips.screen_text(log, clip.at), "caption": "The screen at that place."}
     if clip is not None and clip.end < end:
         return {"lines": clips.screen_text(log, clip.end), "caption": "The screen at the end of what is shown here."}
     return {"lines": clips.screen_text(log, end), "caption": "The screen at the end."}
+
+
+def screen_kept(log: TerminalLog, session: sqlite3.Row, turn: sqlite3.Row | None) -> dict[str, Any]:
+    """Of a pruned session the screen at the end of a turn, which is all that is left of it."""
+    if not session["pruned_at"] or turn is None or turn["terminal_to"] is None:
+        return {"lines": None, "caption": ""}
+    return {"lines": clips.screen_text(log, turn["terminal_to"]), "caption": "The screen at the end of this turn."}
 
 
 @guard.page

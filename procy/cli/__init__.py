@@ -26,6 +26,8 @@ COMMANDS = {  # command: module of this package
     "export": "export",
     "rebuild": "rebuild",
     "plugin": "plugin",
+    "forget": "forget",
+    "prune": "prune",
     "doctor": "doctor",
     "ui": "ui",
     "demo": "demo",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any
@@ -18,7 +21,9 @@ from procy.recording.markdown import markdown
 from procy.recording.marks import marks_of
 from procy.recording.terminal import TerminalLog
 from procy.store import read
-from procy.store.db import from_iso
+from procy.store.db import explained, from_iso, open_writer
+from procy.store.forgotten import add_export
+from procy.store.write import transaction
 
 out_option = click.option("-o", "--out", type=click.Path(dir_okay=False), help="File to write (default: standard output).")
 unredacted_option = click.option("--unredacted", is_flag=True, help="Leave keys and tokens in.")
@@ -37,8 +42,7 @@ def export_command() -> None:
 @db_option
 def cast_command(session: str, idle: float | None, out: str | None, unredacted: bool, db: str | None) -> None:
     """Write asciicast v3, for asciinema's players, with a marker at every turn."""
-    with reader(db) as connection, writing(out, "w") as file:
-        row = read.find_session(connection, session)
+    with reader(db) as connection, noted(db, connection, session, "cast", out) as (row, file):
         log = TerminalLog(connection, places_of(db).spool, row["id"])
         marks = marks_of(connection, log)
         header: dict[str, Any] = {"timestamp": from_iso(row["started_at"]) // 1_000_000_000, "title": row["name"] or row["agent"]}
@@ -47,7 +51,7 @@ def cast_command(session: str, idle: float | None, out: str | None, unredacted: 
         first = next((event.picture for event in log.events() if event.picture), log.picture_at(0))
         reads = progress(log.reads(), log.end(), "exporting")
         for line in cast(reads, marks, first, header, idle, redact=not unredacted):
-            file.write(line)
+            file.write(line.encode("utf-8", "surrogatepass"))
 
 
 @export_command.command("raw", context_settings={"ignore_unknown_options": True})
@@ -56,8 +60,7 @@ def cast_command(session: str, idle: float | None, out: str | None, unredacted: 
 @db_option
 def raw_command(session: str, out: str | None, db: str | None) -> None:
     """Write the pane's bytes, exactly as the program wrote them."""
-    with reader(db) as connection, writing(out, "wb") as file:
-        row = read.find_session(connection, session)
+    with reader(db) as connection, noted(db, connection, session, "raw", out) as (row, file):
         log = TerminalLog(connection, places_of(db).spool, row["id"])
         for one in progress(log.reads(), log.end(), "exporting"):
             file.write(one.data)
@@ -70,25 +73,51 @@ def raw_command(session: str, out: str | None, db: str | None) -> None:
 @db_option
 def markdown_command(session: str, out: str | None, unredacted: bool, db: str | None) -> None:
     """Write Markdown: prompts, answers, tool calls and changed files."""
-    with reader(db) as connection, writing(out, "w") as file:
-        row = read.find_session(connection, session)
+    with reader(db) as connection, noted(db, connection, session, "md", out) as (row, file):
         turns = read.list_turns(connection, row["id"], limit=1 << 30)
         keys = [turn["id"] for turn in turns]
         for text in markdown(row, turns, read.tool_calls(connection, keys), read.turn_files(connection, keys)):
-            file.write(printable(text if unredacted else mask(text)))
+            file.write(printable(text if unredacted else mask(text)).encode("utf-8", "replace"))
+
+
+class Hashed:
+    """Writes bytes to a file and counts them into a hash."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file, self.sha256 = file, hashlib.sha256()
+
+    def write(self, data: bytes) -> None:
+        self.file.write(data)
+        self.sha256.update(data)
 
 
 @contextmanager
-def writing(path: str | None, mode: str) -> Iterator[IO[Any]]:
+def noted(
+    db: str | None, connection: sqlite3.Connection, handle: str, kind: str, out: str | None
+) -> Iterator[tuple[sqlite3.Row, Hashed]]:
+    """The session, and where to write it; afterwards the database knows of it, so that `procy forget` can name it."""
+    row = read.find_session(connection, handle)
+    with writing(out) as file:
+        hashed = Hashed(file)
+        yield row, hashed
+    path = places_of(db).db
+    writer = open_writer(path)
+    with explained(path), transaction(writer):
+        add_export(writer, row["id"], kind, out and os.path.abspath(out), hashed.sha256.hexdigest(), time.time_ns())
+    writer.close()
+
+
+@contextmanager
+def writing(path: str | None) -> Iterator[IO[bytes]]:
     """A file that appears whole or not at all, or standard output."""
     if path is None:
-        yield sys.stdout.buffer if "b" in mode else sys.stdout
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
         return
     beside = f"{path}.{os.getpid()}.part"
-    binary = "b" in mode
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(descriptor, mode, encoding=None if binary else "utf-8", newline=None if binary else "") as file:
+        with open(descriptor, "wb") as file:
             yield file
         os.replace(beside, path)
     except OSError as error:

@@ -20,7 +20,7 @@ def rebuild_command(session: str | None, everything: bool, db: str | None) -> No
     """Derive turns, tool calls and screens from the raw again.
 
     The same rows come out, with the same ids; after an upgrade that reads an agent better, better ones. A session that is
-    being recorded is left to the sidecar.
+    being recorded is left to the sidecar, and one whose raw was pruned stays as it is.
     """
     places = places_of(db)
     with open_reader(places.db) as reader:
@@ -28,7 +28,8 @@ def rebuild_command(session: str | None, everything: bool, db: str | None) -> No
             rows = read.list_sessions(reader, limit=1 << 30, children=True)
         else:
             rows = [read.find_session(reader, session or "last")]
-    ended = [row for row in rows if row["status"] in ("ended", "lost")]
+    ended = [row for row in rows if row["status"] in ("ended", "lost") and not row["pruned_at"]]
+    pruned = sum(1 for row in rows if row["pruned_at"])
     settings = load_settings(places)
     connection = open_writer(places.db)
     turns = 0
@@ -37,6 +38,6 @@ def rebuild_command(session: str | None, everything: bool, db: str | None) -> No
             turns += rebuild(connection, row["id"], settings)
             advance(1)
     connection.close()
-    skipped = len(rows) - len(ended)
-    note = f"; {skipped} being recorded left alone" if skipped else ""
+    skipped = len(rows) - len(ended) - pruned
+    note = (f"; {skipped} being recorded left alone" if skipped else "") + (f"; {pruned} pruned left alone" if pruned else "")
     click.echo(f"rebuilt {len(ended)} session{'' if len(ended) == 1 else 's'}, {turns} turns{note}", err=True)

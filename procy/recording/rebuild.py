@@ -26,20 +26,36 @@ def rebuild(connection: sqlite3.Connection, session_id: str, settings: Settings)
 
     What came from raw rows that are not there, or not all of them (pruned, dropped), is left alone.
     """
-    sources = [source for source, has in (("screen", has_terminal), ("transcript", has_lines)) if has(connection, session_id)]
+    with write.transaction(connection):
+        derive_again(connection, session_id, settings)
+    return int(connection.execute("SELECT count(*) FROM turns WHERE session_id = ?", (session_id,)).fetchone()[0])
+
+
+def derive_again(connection: sqlite3.Connection, session_id: str, settings: Settings) -> None:
+    """The same inside a transaction."""
+    sources = sources_of(connection, session_id)
     reader = read_terminal(connection, session_id)
     turns = [turn for turn in derive_turns(connection, session_id, reader) if turn.source in sources]
     places = {(turn.terminal_from, turn.terminal_to) for turn in turns} | places_of_others(connection, session_id, sources)
     pictures = list(keyframes(connection, session_id, {place for pair in places for place in pair if place is not None}))
-    with write.transaction(connection):
-        write.forget_derived(connection, session_id, sources)
-        for turn in turns:
-            write.put_turn(connection, session_id, turn, mask, settings.cost(turn.model, turn.usage))
-        for offset, picture in pictures:
-            write.put_keyframe(connection, session_id, offset, picture)
-        for one in reader.texts.take():
-            write.add_terminal_text(connection, session_id, one.offset, one.text, mask)
-    return int(connection.execute("SELECT count(*) FROM turns WHERE session_id = ?", (session_id,)).fetchone()[0])
+    write.forget_derived(connection, session_id, sources)
+    for turn in turns:
+        write.put_turn(connection, session_id, turn, mask, settings.cost(turn.model, turn.usage))
+    for offset, picture in pictures:
+        write.put_keyframe(connection, session_id, offset, picture)
+    for one in reader.texts.take():
+        write.add_terminal_text(connection, session_id, one.offset, one.text, mask)
+
+
+def sources_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
+    """The sources of turns whose raw rows are all there."""
+    if is_pruned(connection, session_id):
+        return []
+    return [source for source, has in (("screen", has_terminal), ("transcript", has_lines)) if has(connection, session_id)]
+
+
+def is_pruned(connection: sqlite3.Connection, session_id: str) -> bool:
+    return bool(connection.execute("SELECT pruned_at FROM sessions WHERE id = ?", (session_id,)).fetchone()[0])
 
 
 def has_terminal(connection: sqlite3.Connection, session_id: str) -> bool:

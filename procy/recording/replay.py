@@ -8,6 +8,8 @@ from procy.parse.terminal import TerminalReader
 from procy.store.blobs import unpack, unpack_block
 from procy.types import PaneEvent, Picture, Read
 
+FORGOTTEN = "forgotten"  # cause of a gap where bytes were made unreadable; nothing is missing from the screen's point of view
+
 
 def stored_events(connection: sqlite3.Connection, session_id: str) -> list[PaneEvent]:
     rows = connection.execute(
@@ -36,7 +38,7 @@ def tell(reader: TerminalReader, event: PaneEvent) -> None:
     """What an event of the pane means to the reader of its screen."""
     if event.picture:
         reader.reset(event.picture, event.at_ns)
-    elif event.kind == "gap":
+    elif event.kind == "gap" and event.detail.get("cause") != FORGOTTEN:
         reader.lose(event.at_ns)
     if event.kind == "foreground":
         reader.rest(event.at_ns)

@@ -96,9 +96,10 @@ def find_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
         raise HandleError(f"no turn {handle!r}: {number!r} is no number", "Name it as SESSION:NUMBER, as in last:3")
     if colon:
         session_id = find_session(connection, session or "last")["id"]
-        order, place = ("DESC", int(number[1:] or 1)) if number.startswith("-") else ("ASC", int(number or 1))
+        place = max(int(number.lstrip("-") or 1), 1)
+        which = "ORDER BY seq DESC LIMIT 1 OFFSET ? - 1" if number.startswith("-") else "AND seq = ?"
         rows: list[sqlite3.Row] = connection.execute(
-            f"SELECT * FROM turns WHERE session_id = ? ORDER BY seq {order} LIMIT 1 OFFSET ?", (session_id, max(place - 1, 0))
+            f"SELECT * FROM turns WHERE session_id = ? {which}", (session_id, place)
         ).fetchall()
         if not rows:
             raise HandleError(f"no turn {handle!r}", f"See them with: procy show {session or 'last'}")

@@ -13,6 +13,7 @@ from typing import Any
 from procy import ids
 from procy.store import blobs, injections
 from procy.store.db import iso
+from procy.store.forgotten import is_forgotten
 from procy.types import PaneEvent, Picture, ToolCall, Turn
 
 Mask = Callable[[str], str]
@@ -142,11 +143,13 @@ def add_transcript_lines(
     connection: sqlite3.Connection, transcript_id: str, lines: Sequence[tuple[int, bytes]], next_offset: int
 ) -> None:
     """``lines`` are (offset of the first byte, line without its newline)."""
-    connection.executemany(
-        "INSERT OR IGNORE INTO transcript_lines VALUES (?, ?, ?)",
-        ((transcript_id, offset, text_or_bytes(line)) for offset, line in lines),
-    )
+    for offset, line in lines:
+        add_transcript_line(connection, transcript_id, offset, line)
     connection.execute("UPDATE transcripts SET next_offset = ? WHERE id = ?", (next_offset, transcript_id))
+
+
+def add_transcript_line(connection: sqlite3.Connection, transcript_id: str, offset: int, line: bytes) -> None:
+    connection.execute("INSERT OR IGNORE INTO transcript_lines VALUES (?, ?, ?)", (transcript_id, offset, text_or_bytes(line)))
 
 
 def add_transcript_file(connection: sqlite3.Connection, transcript_id: str, path: str, content: bytes) -> None:
@@ -183,9 +186,12 @@ def turn_id(session_id: str, turn: Turn) -> str:
 def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: Mask, cost: float | None) -> None:
     """Insert or renew a turn with its tool calls, files and index entry.
 
-    One that another session has stays there: this session goes on from that one, or from a copy of it.
+    One that another session has stays there: this session goes on from that one, or from a copy of it. One that was
+    forgotten stays so.
     """
     key = turn_id(session_id, turn)
+    if is_forgotten(connection, key):
+        return
     row = connection.execute("SELECT session_id, seq, origin FROM turns WHERE id = ?", (key,)).fetchone()
     if row and row[0] != session_id:
         put_parent(connection, session_id, row[0])
@@ -243,20 +249,27 @@ def put_tool_call(connection: sqlite3.Connection, turn_key: str, seq: int, call:
 
 
 def next_seq(connection: sqlite3.Connection, session_id: str, started_ns: int) -> int:
-    """The number of a new turn: turns are numbered by time, so later ones make room for one that is learned late."""
-    seq, last = connection.execute(
-        "SELECT coalesce(max(seq), 0), (SELECT max(seq) FROM turns WHERE session_id = :session AND started_at > :started) "
-        "FROM turns WHERE session_id = :session",
-        {"session": session_id, "started": iso(started_ns)},
-    ).fetchone()
-    if last is None:
-        return int(seq) + 1
-    later = connection.execute(
-        "SELECT min(seq) FROM turns WHERE session_id = ? AND started_at > ?", (session_id, iso(started_ns))
-    ).fetchone()[0]
-    connection.execute("UPDATE turns SET seq = -seq - 1 WHERE session_id = ? AND seq >= ?", (session_id, later))
-    connection.execute("UPDATE turns SET seq = -seq WHERE session_id = ? AND seq < 0", (session_id,))
-    return int(later)
+    """The number of a new turn: turns are numbered by time, so later ones make room for one that is learned late.
+
+    A forgotten turn keeps its number.
+    """
+    seq = 1 + max_seq(connection, session_id, "started_at <= ?", iso(started_ns))
+    if max_seq(connection, session_id, "seq = ?", seq):
+        for table in ("turns", "forgotten"):
+            connection.execute(f"UPDATE {table} SET seq = -seq - 1 WHERE session_id = ? AND seq >= ?", (session_id, seq))
+            connection.execute(f"UPDATE {table} SET seq = -seq WHERE session_id = ? AND seq < 0", (session_id,))
+    return seq
+
+
+def max_seq(connection: sqlite3.Connection, session_id: str, condition: str, value: str | int) -> int:
+    """The highest number of the session's turns, forgotten ones too, for which the condition is true; 0 for none."""
+    turns, forgotten = (
+        connection.execute(f"SELECT max(seq) FROM {table} WHERE session_id = ? AND {condition}", (session_id, value)).fetchone()[
+            0
+        ]
+        for table in ("turns", "forgotten")
+    )
+    return max(turns or 0, forgotten or 0)
 
 
 def put_keyframe(connection: sqlite3.Connection, session_id: str, offset: int, picture: Picture) -> None:

@@ -46,6 +46,14 @@ def duration(ms: float | None) -> str:
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min".replace(" 0 min", "")
 
 
+def size(count: int) -> str:
+    """``950 B``, ``12.3 kB``, ``4.5 GB``, in powers of a thousand."""
+    for limit, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= limit:
+            return f"{count / limit:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{count} B"
+
+
 def parse_time(iso: str) -> datetime:
     return datetime.fromisoformat(iso.replace("Z", "+00:00")).astimezone()
 

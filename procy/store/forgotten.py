@@ -1,0 +1,46 @@
+"""What was taken out for good, and where it had been written to."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from procy import ids
+from procy.store.db import iso
+
+
+def is_forgotten(connection: sqlite3.Connection, identifier: str) -> bool:
+    """Of a turn or a session."""
+    return connection.execute("SELECT 1 FROM forgotten WHERE id = ?", (identifier,)).fetchone() is not None
+
+
+def note_turns(connection: sqlite3.Connection, condition: str, value: str, now_ns: int) -> None:
+    """Remember the ids of the turns for which ``condition``, which holds one ``?``, is true."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO forgotten SELECT id, 'turn', session_id, seq, started_at, ? FROM turns WHERE {condition}",
+        (iso(now_ns), value),
+    )
+
+
+def note_session(connection: sqlite3.Connection, session_id: str, now_ns: int) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO forgotten SELECT id, 'session', id, NULL, started_at, ? FROM sessions WHERE id = ?",
+        (iso(now_ns), session_id),
+    )
+
+
+def add_export(connection: sqlite3.Connection, session_id: str, kind: str, path: str | None, sha256: str, now_ns: int) -> None:
+    """A whole session was written out; ``path`` None: to standard output."""
+    connection.execute(
+        "INSERT OR REPLACE INTO exports VALUES (?, ?, NULL, ?, ?, ?, ?)",
+        (ids.derived_id(now_ns, session_id, kind, path or "", sha256), session_id, kind, path, iso(now_ns), sha256),
+    )
+
+
+def exports_of(connection: sqlite3.Connection, session_ids: Sequence[str], turn_id: str | None = None) -> list[sqlite3.Row]:
+    """kind, path, created_at of what these sessions, or one turn of theirs, were written to; oldest first."""
+    places = ",".join("?" * len(session_ids))
+    rows = connection.execute(
+        f"SELECT kind, path, created_at, turn_ids FROM exports WHERE session_id IN ({places}) ORDER BY created_at",
+        tuple(session_ids),
+    ).fetchall()
+    return [row for row in rows if turn_id is None or row[3] is None or turn_id in json.loads(row[3])]
