@@ -23,6 +23,7 @@ COMMANDS = {  # command: module of this package
     "history": "history",
     "search": "search",
     "open": "ui",
+    "pick": "pick",
     "export": "export",
     "rebuild": "rebuild",
     "plugin": "plugin",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from procy.capture.spool import spools
 from procy.errors import ProcyError
 from procy.places import Places, find_places
 from procy.store.db import open_reader
+from procy.ui.words import printable as printable
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -33,6 +34,12 @@ def reader(db: str | None) -> sqlite3.Connection:
 
 def places_of(db: str | None) -> Places:
     return find_places(db)
+
+
+def needs_terminal(otherwise: str) -> None:
+    """Raise UsageError where nobody can see and answer a full-screen program."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError(f"this needs a terminal; {otherwise}")
 
 
 def complete_session(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -84,11 +91,6 @@ def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def printable(text: str) -> str:
-    """Without what would act on the reader's terminal: control characters other than line feeds and tabs."""
-    return CONTROL.sub("", text)
-
-
 def one_line(text: str, width: int) -> str:
     """The first line of a text, cut with an ellipsis."""
     line = printable(text.strip().split("\n", 1)[0])
@@ -96,7 +98,6 @@ def one_line(text: str, width: int) -> str:
     return line[: width - 1] + "…" if more else line
 
 
-CONTROL = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.DOTALL)
 STATE_COLOURS = {"busy": "blue", "waiting": "yellow", "idle": "green", "error": "red"}
 
 

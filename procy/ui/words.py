@@ -12,7 +12,13 @@ ARGUMENTS = (
     "command", "cmd", "file_path", "notebook_path", "pattern", "query", "url", "path", "description", "prompt",
     "subject", "skill",
 )  # fmt: skip
+CONTROL = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.DOTALL)
 CUT_ARGUMENT = re.compile(rf'"({"|".join(ARGUMENTS)})"\s*:\s*"((?:[^"\\]|\\.)*)')
+
+
+def printable(text: str) -> str:
+    """Without what would act on the reader's terminal: control characters other than line feeds and tabs."""
+    return CONTROL.sub("", text)
 
 
 def tokens(count: int | None) -> str:
