@@ -112,6 +112,14 @@ def find_turn(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
     return rows[0]
 
 
+def turn_with_answer(connection: sqlite3.Connection, session_id: str) -> sqlite3.Row | None:
+    """The session's last turn in which something was answered."""
+    row: sqlite3.Row | None = connection.execute(
+        "SELECT * FROM turns WHERE session_id = ? AND response != '' ORDER BY seq DESC LIMIT 1", (session_id,)
+    ).fetchone()
+    return row
+
+
 def tool_calls(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
     """The calls of each turn, in order."""
     calls: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
