@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -27,6 +28,7 @@ COMMANDS = {  # command: module of this package
     "copy": "copy",
     "scrollback": "scrollback",
     "summary": "summary",
+    "prompt": "prompt",
     "export": "export",
     "rebuild": "rebuild",
     "plugin": "plugin",
@@ -75,7 +77,8 @@ def cli(ctx: click.Context, agent: str | None, cwd: str | None, no_ui: bool, ui_
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line; every error that a user can mend ends here, as one line."""
     try:
-        result: Any = cli.main(args=arguments, prog_name="procy", standalone_mode=False)
+        color = True if os.environ.get("FORCE_COLOR") else None  # for a program that shows what this one prints
+        result: Any = cli.main(args=arguments, prog_name="procy", standalone_mode=False, color=color)
         return result if isinstance(result, int) else 0
     except click.ClickException as error:
         error.show()
