@@ -11,7 +11,7 @@ import click
 
 from procy.cli.common import db_option, json_option, one_line, places_of, print_json, reader, session_argument
 from procy.cli.show import find
-from procy.recording.forget import Left, below, check_ended, forget_session, forget_turn
+from procy.recording.forget import Left, await_end, below, check_ended, forget_session, forget_turn
 from procy.settings import load_settings
 from procy.store import compact, read
 from procy.store.db import explained, open_writer
@@ -35,7 +35,9 @@ def forget_command(handle: str | None, yes: bool, as_json: bool, db: str | None)
     places = places_of(db)
     with reader(db) as connection:
         session, turns = find(connection, handle, 1)
-        check_ended(connection, places, session["id"] if session else turns[0]["session_id"])
+        session_id = session["id"] if session else turns[0]["session_id"]
+        await_end(places, session_id)
+        check_ended(connection, places, session_id)
         what = described(connection, session, turns)
     if not yes and sys.stdin.isatty():
         click.confirm(f"Forget {what}? This cannot be undone", abort=True, err=True)

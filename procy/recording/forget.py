@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import suppress
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,7 @@ from procy.store.db import from_iso
 from procy.types import Turn
 
 LATE_NS = 2_000_000_000  # a hook may tell the end of a turn so much later
+PATIENCE_S = 15.0
 NOW_AND_HERE = "Stop it first: procy stop {}"
 
 
@@ -56,6 +57,21 @@ def below(connection: sqlite3.Connection, session_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def await_end(places: Places, session_id: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait for the last bytes of a session that was stopped a moment ago to be in the database."""
+    end = time.monotonic() + patience_s
+    while wanted(places, session_id) == "off" and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def wanted(places: Places, session_id: str) -> str:
+    """What its spool says is wanted of a session; "" where it has none."""
+    try:
+        return Spool(Path(places.spool) / session_id).meta().wanted
+    except (OSError, ValueError, TypeError):
+        return ""
+
+
 def check_ended(connection: sqlite3.Connection, places: Places, session_id: str) -> None:
     """Raises StoreError while the session is being recorded, or its spool is not all in the database."""
     status, pane, parent = connection.execute(
@@ -63,10 +79,8 @@ def check_ended(connection: sqlite3.Connection, places: Places, session_id: str)
     ).fetchone()
     if status in ("recording", "paused"):
         raise StoreError("the session is being recorded", NOW_AND_HERE.format(pane or f"{parent or session_id}"))
-    spool = Spool(Path(places.spool) / session_id)
-    with suppress(OSError, ValueError, TypeError):
-        if spool.meta().wanted != "done":
-            raise StoreError("the session's last bytes are on their way into the database", "Try again in a moment")
+    if wanted(places, session_id) not in ("", "done"):
+        raise StoreError("the session's last bytes are on their way into the database", "Try again in a moment")
 
 
 # -- sessions -----------------------------------------------------------------------------------------------------------

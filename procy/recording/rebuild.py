@@ -18,6 +18,7 @@ from procy.settings import Settings
 from procy.store import write
 from procy.store.blobs import unpack, unpack_block
 from procy.store.db import from_iso
+from procy.store.forgotten import starts_of
 from procy.types import Picture, Read, Turn
 
 
@@ -85,6 +86,8 @@ def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalRe
 def derive_turns(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[Turn]:
     """Every turn of the session, from its transcripts and its screen, by time."""
     book = TurnBook(load_timeline(connection, session_id))
+    for began_ns in starts_of(connection, session_id):
+        book.begin(began_ns)
     for transcript in transcripts_of(connection, session_id):
         conversation = new_reader(profile_named(transcript.agent).transcript, transcript.agent_session_id)
         replay_conversation(connection, transcript.id, conversation)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import replace
 
 from procy.parse.blank import blanked
+from procy.parse.redact import raw_place, visible
 from procy.recording.replay import FORGOTTEN, stored_events, stored_reads
 from procy.recording.terminal import cut, picture_after
 from procy.recording.timeline import load_timeline
@@ -17,6 +19,7 @@ from procy.store.db import from_iso
 from procy.types import PaneEvent, Picture, Read
 
 Span = tuple[int, int]
+OVERLAP = 2_000  # bytes in which a piece and its colours find room
 
 
 def span_of(connection: sqlite3.Connection, turn_id: str) -> Span | None:
@@ -120,15 +123,34 @@ def mark(connection: sqlite3.Connection, session_id: str, span: Span, at_ns: int
 
 def still_shown(connection: sqlite3.Connection, session_id: str, traces: Traces) -> list[int]:
     """Where in the terminal's bytes the words of the forgotten turn still stand, drawn at another time."""
-    texts = connection.execute("SELECT offset, text FROM terminal_texts WHERE session_id = ? ORDER BY offset", (session_id,))
-    found = {offset for offset, text in texts if traces.in_text(text)}
+    found = set(offsets_in_bytes(connection, session_id, traces))
     frames = connection.execute(
         "SELECT offset, columns, rows, screen FROM keyframes WHERE session_id = :id "
         "UNION ALL SELECT start, columns, rows, screen FROM terminal_blocks WHERE session_id = :id",
         {"id": session_id},
     )
     found |= {offset for offset, columns, rows, screen in frames if traces.in_picture(Picture(columns, rows, unpack(screen)))}
+    texts = connection.execute("SELECT offset, text FROM terminal_texts WHERE session_id = ?", (session_id,))
+    found |= {offset for offset, text in texts if traces.in_text(text)}
     return sorted(found)
+
+
+def offsets_in_bytes(connection: sqlite3.Connection, session_id: str, traces: Traces) -> Iterator[int]:
+    """Where a piece begins in what is drawn, whatever colours and cursor moves stand between its letters."""
+    needles = [piece.encode().decode("latin-1") for piece in traces.pieces]
+    before = b""
+    for start, data in blocks_of(connection, session_id):
+        plain, places = visible((before + data).decode("latin-1"))
+        hits = [place for needle in needles if (place := plain.find(needle)) >= 0]
+        yield from (start - len(before) + raw_place(places, place) for place in hits)
+        before = data[-OVERLAP:]
+
+
+def blocks_of(connection: sqlite3.Connection, session_id: str) -> Iterator[tuple[int, bytes]]:
+    """(start, bytes) of each block."""
+    rows = connection.execute("SELECT start, bytes FROM terminal_blocks WHERE session_id = ? ORDER BY start", (session_id,))
+    for start, data in rows:
+        yield start, unpack(data)
 
 
 def clean_hooks(connection: sqlite3.Connection, session_id: str, traces: Traces, began_ns: int, ended_ns: int) -> None:

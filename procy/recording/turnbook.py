@@ -36,6 +36,10 @@ class TurnBook:
             self.open[turn.key] = turn
             self.changed.add(turn.key)
 
+    def begin(self, at_ns: int) -> None:
+        """A turn began then that is not to be told of; the one before it ends where it ended."""
+        insort(self.starts, at_ns)
+
     def take(self, now_ns: int) -> list[Entry]:
         """What is to be written now. A turn that has just ended comes again when the terminal has caught up."""
         entries = []

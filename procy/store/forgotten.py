@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from procy import ids
-from procy.store.db import iso
+from procy.store.db import from_iso, iso
 
 
 def is_forgotten(connection: sqlite3.Connection, identifier: str) -> bool:
@@ -26,6 +26,12 @@ def note_session(connection: sqlite3.Connection, session_id: str, now_ns: int) -
         "INSERT OR REPLACE INTO forgotten SELECT id, 'session', id, NULL, started_at, ? FROM sessions WHERE id = ?",
         (iso(now_ns), session_id),
     )
+
+
+def starts_of(connection: sqlite3.Connection, session_id: str) -> list[int]:
+    """When the session's forgotten turns began (ns)."""
+    rows = connection.execute("SELECT started_at FROM forgotten WHERE session_id = ? AND what = 'turn'", (session_id,))
+    return [from_iso(row[0]) for row in rows]
 
 
 def add_export(connection: sqlite3.Connection, session_id: str, kind: str, path: str | None, sha256: str, now_ns: int) -> None:

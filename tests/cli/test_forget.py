@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import zstandard
 
 from procy.parse.blank import blanked
 from procy.parse.screen import Screen
-from procy.recording.forget import forget_turn
+from procy.recording.forget import forget_session, forget_turn
 from procy.recording.rebuild import rebuild
+from procy.recording.transcripts import new_reader
 from procy.settings import Settings
 from procy.store import write
 from procy.store.db import iso, open_writer
@@ -113,6 +115,69 @@ def test_a_session_is_found_nowhere(ended: Lab, tmp_path: Path) -> None:
     assert ended.procy("search", "four").stdout == ""
 
 
+def test_what_the_terminal_shows_again_is_said(shell: Lab) -> None:
+    """A pager draws what an earlier command printed: that is in no turn, and nothing to claim away."""
+    (shell.work / "notes").write_text(f"{SECRET} on the {ANSWER}\n" + "more\n" * 40)
+    shell.record("--name", "two")
+    shell.type("head -1 notes")
+    shell.until_turns(1)
+    shell.type("less notes")
+    shell.wait_for("notes")
+    wait_until(lambda: "more\nmore" in shell.screen(), what="the pager")
+    shell.press("q")
+    shell.until_turns(2)
+    shell.procy("record", "off", inside=True)
+    done = shell.procy("forget", "two:1", "--yes")
+    assert "The terminal still shows some of it, drawn at another time (offsets " in done.stdout
+    assert "procy forget SESSION" in done.stdout and found(shell, SECRET)
+    assert not [turn for turn in shell.turns() if SECRET in str(turn)]
+    shell.procy("forget", "two", "--yes")
+    assert not found(shell, SECRET) and not found(shell, ANSWER)
+
+
+def test_an_agent_with_a_transcript(lab: Lab) -> None:
+    """Prompt box, transcript and terminal: the middle one of three turns goes, out of all three."""
+    path = lab.root / "transcript.jsonl"
+    lab.environment["PROCY_DEMO_TRANSCRIPT"] = str(path)
+    lab.start()
+    lab.type(f"procy record --name demo -- {sys.executable} -m procy.demo.agent")
+    for number, prompt in enumerate(("Write a word counter", f"Is unicode in the {SECRET}?", "say good bye"), 1):
+        wait_until(lambda: "\n❯\n" in lab.screen(), what="its prompt box")
+        lab.type(prompt)
+        lab.until_turns(number, 60)
+    before = lab.turns()
+    lab.press("C-d")
+    lab.wait_for("bye\n")
+    lab.until_ended(str(before[0]["session_id"]))
+    before = lab.turns()
+    assert found(lab, SECRET)
+    done = lab.procy("forget", "demo:2", "--yes")
+    assert str(path) in done.stdout and "still shows" not in done.stdout
+    assert not found(lab, SECRET) and not found(lab, "Umlauts and CJK")
+    assert without_n(lab.turns()) == without_n([turn for turn in before if turn["seq"] != 2])
+
+
+def test_a_resumed_conversation_brings_nothing_back(tmp_path: Path) -> None:
+    path = next(path for path in TRANSCRIPTS if path.parent.name == "talk" and "claude" in str(path))
+    connection, count = stored(tmp_path, path)
+    turns = connection.execute("SELECT id FROM turns").fetchall()
+    forget_session(connection, places_in(tmp_path), "S", 5)
+    with write.transaction(connection):
+        write.put_session(connection, "T", {"agent": "claude-code", "status": "ended", "started_at": iso(9)})
+        write.put_transcript(connection, "T", "claude-code", path.stem, str(path), 9)
+    read_so_far, lines = connection.execute(
+        "SELECT next_offset, (SELECT count(*) FROM transcript_lines) FROM transcripts"
+    ).fetchone()
+    assert (read_so_far, lines) == (path.stat().st_size, 0), "the new session reads on where the forgotten one was"
+    reader = new_reader("claude_code", path.stem)
+    for line in path.read_bytes().splitlines():
+        reader.feed(line)
+    with write.transaction(connection):
+        for turn in reader.changed():
+            write.put_turn(connection, "T", turn, lambda text: text, None)
+    assert count == len(turns) and not connection.execute("SELECT * FROM turns").fetchall()
+
+
 def test_what_is_being_recorded_is_refused_with_the_remedy(shell: Lab) -> None:
     shell.record("--name", "live")
     shell.type("echo one")
@@ -140,32 +205,35 @@ def test_it_asks_before(ended: Lab) -> None:
     "path", TRANSCRIPTS, ids=lambda path: f"{path.parent.parent.parent.name}-{path.parent.name}-{path.stem[-6:]}"
 )
 def test_every_turn_of_every_recorded_transcript_can_be_forgotten_alone(path: Path, tmp_path: Path) -> None:
+    number, count = 0, 1
+    while number < count:
+        home = tmp_path / str(number)
+        home.mkdir()
+        connection, count = stored(home, path)
+        before = all_rows(connection)
+        if before:
+            forget_turn(connection, places_in(home), before[number][0], Settings(), 5)
+        kept = [row for place, row in enumerate(before) if place != number]
+        assert all_rows(connection) == kept
+        rebuild(connection, "S", Settings())
+        assert all_rows(connection) == kept
+        connection.close()
+        number += 1
+
+
+def stored(home: Path, path: Path) -> tuple[sqlite3.Connection, int]:
+    """A database with one ended session ``S`` that wrote this transcript, and how many turns it has."""
     agent = path.relative_to(RECORDINGS).parts[0]
     lines, offset = [], 0
     for line in path.read_bytes().splitlines():
         lines.append((offset, line))
         offset += len(line) + 1
-    count = 1
-    number = 0
-    while number < count:
-        home = tmp_path / str(number)
-        home.mkdir()
-        connection = open_writer(str(home / "procy.db"))
-        with write.transaction(connection):
-            write.put_session(connection, "S", {"agent": agent, "status": "ended", "started_at": iso(0), "ended_at": iso(1)})
-            write.put_transcript(connection, "S", agent, path.stem, str(path), 0)
-            write.add_transcript_lines(connection, write.transcript_id(agent, path.stem, str(path)), lines, offset)
-        count = rebuild(connection, "S", Settings())
-        if not count:
-            return
-        before = all_rows(connection)
-        key = before[number][0]
-        forget_turn(connection, places_in(home), key, Settings(), 5)
-        assert all_rows(connection) == [row for row in before if row[0] != key]
-        rebuild(connection, "S", Settings())
-        assert all_rows(connection) == [row for row in before if row[0] != key]
-        connection.close()
-        number += 1
+    connection = open_writer(str(home / "procy.db"))
+    with write.transaction(connection):
+        write.put_session(connection, "S", {"agent": agent, "status": "ended", "started_at": iso(0), "ended_at": iso(1)})
+        write.put_transcript(connection, "S", agent, path.stem, str(path), 0)
+        write.add_transcript_lines(connection, write.transcript_id(agent, path.stem, str(path)), lines, offset)
+    return connection, rebuild(connection, "S", Settings())
 
 
 def all_rows(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
