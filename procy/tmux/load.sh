@@ -4,7 +4,7 @@ HOOK='client-attached[8123]' # an index of our own: setting it again replaces it
 LINE='
 '
 FORMATS='status-left status-right window-status-format window-status-current-format'
-ROOM=60                      # columns that the segment may need
+ROOM=60 # columns that the segment may need
 
 # -- options ------------------------------------------------------------------------------------------------------------
 
@@ -27,8 +27,7 @@ quoted() {
 # Sets $answers: a line "NAME VALUE" for each option, for what the segment and the marks go into, and for a few facts.
 # Options that the user has not set get their default, so that other scripts can read them from tmux.
 read_options() {
-    format='version #{version}
-client #{client_name}
+    format='client #{client_name}
 said #{@procy_said}
 room-left #{@procy_room_left}
 room-right #{@procy_room_right}'
