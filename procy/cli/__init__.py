@@ -29,6 +29,7 @@ COMMANDS = {  # command: module of this package
     "scrollback": "scrollback",
     "summary": "summary",
     "prompt": "prompt",
+    "tmux": "tmux",
     "export": "export",
     "rebuild": "rebuild",
     "plugin": "plugin",
