@@ -199,6 +199,10 @@ class TranscriptReader(Protocol):
     def cost_usd(self) -> float | None:
         """What the whole conversation has cost, where the agent states it."""
 
+    @property
+    def context_left(self) -> int | None:
+        """Percent of the model's context window that is left, where the transcript tells it."""
+
 
 class Profile(Protocol):
     """What procy knows about one agent. One file each in ``procy/agents``; see ``procy.hookspecs``."""
@@ -213,7 +217,8 @@ class Profile(Protocol):
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         """The command to start it with. ``hook`` is a command that spools JSON: from standard input, or, when more words
-        follow it, its last word, before it runs those words."""
+        follow it, its last word, before it runs those words. With ``--status COMMAND`` behind it, it keeps the newest JSON
+        from standard input, in the form of ``procy.parse.status``, and becomes that line of sh, which gets the same."""
 
     def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
         """The command that goes on with an earlier conversation."""

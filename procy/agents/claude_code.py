@@ -1,6 +1,7 @@
 """Claude Code. Everything about a running one is exact: it publishes itself in ``sessions/<pid>.json`` of its folder."""
 
 import json
+import os
 import re
 import shlex
 import uuid
@@ -32,14 +33,21 @@ class ClaudeCode:
         return is_program(argv, *PROGRAM)
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
-        """With a session id chosen beforehand and our hooks beside the user's; the user's files stay as they are."""
+        """With a session id chosen beforehand, our hooks beside the user's, and our ears before the user's status line.
+
+        The user's files stay as they are. Where there is no status line there is none of ours: even one that prints nothing
+        hides a hint, and takes a row where Claude Code draws inline (2.1.329).
+        """
         environment = (("CLAUDECODE", None), ("CLAUDE_CODE_ENTRYPOINT", None))
         front, words = split_program(argv)
         if words and words[0] in COMMANDS:
             return Launch(argv=tuple(argv), environment=environment)
         rest, given = take_option(words, "--settings")
-        settings = json.dumps(with_hooks(read_settings(given[-1]) if given else {}, hook))
-        is_private = bool(given) and not given[-1].lstrip().startswith("{")  # a command line is seen by everybody
+        theirs = read_settings(given[-1]) if given else {}
+        line = theirs.get("statusLine") or users_status_line(words, Path.cwd(), folder(os.environ))
+        settings = json.dumps(with_status_line(with_hooks(theirs, hook), line, hook))
+        is_read = bool(given) and not given[-1].lstrip().startswith("{")
+        is_private = is_read or (line is not None and "statusLine" not in theirs)  # a command line is seen by everybody
         session = "" if has_option(words, *OWN_SESSION) else str(uuid.uuid4())
         ours = ["--session-id", session] if session else []
         return Launch(
@@ -123,6 +131,33 @@ def with_hooks(settings: dict[str, Any], hook: Sequence[str]) -> dict[str, Any]:
     for event in HOOKS:
         hooks[event] = [*hooks.get(event, []), ours]
     return {**settings, "hooks": hooks}
+
+
+def users_status_line(words: Sequence[str], cwd: Path, home: Path) -> object:
+    """The status line that Claude Code would show by the user's files; None where they have none. The first that has one wins."""
+    places = {
+        "local": cwd / ".claude" / "settings.local.json",
+        "project": cwd / ".claude" / "settings.json",
+        "user": home / "settings.json",
+    }
+    _, chosen = take_option(words, "--setting-sources")
+    for source, path in places.items():
+        if chosen and source not in chosen[-1].split(","):
+            continue
+        try:
+            line = json.loads(path.read_bytes()).get("statusLine")
+        except (OSError, ValueError, AttributeError):  # none, or Claude Code's to complain about
+            continue
+        if line is not None:
+            return line
+    return None
+
+
+def with_status_line(settings: dict[str, Any], line: object, hook: Sequence[str]) -> dict[str, Any]:
+    """The settings with the user's status line behind a hook that hears what it is told; nothing else about it changes."""
+    if not isinstance(line, dict) or not isinstance(line.get("command"), str):
+        return settings
+    return {**settings, "statusLine": {**line, "command": shlex.join([*hook, "--status", line["command"]])}}
 
 
 @hookimpl

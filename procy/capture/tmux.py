@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from libtmux import Server
@@ -157,9 +158,16 @@ class Tmux:
         if done.returncode:
             raise TmuxError(f"tmux load-buffer: {done.stderr.decode('utf-8', 'replace').strip()}")
 
-    def set_option(self, pane_id: str, name: str, value: str) -> None:
-        """Set a pane option, or remove it when ``value`` is empty. Text is stored, never expanded."""
-        self.run("set-option", "-p", "-t", pane_id, *(("-u", name) if not value else (name, value)))
+    def run_all(self, commands: Iterable[Sequence[str]]) -> list[str]:
+        """Several commands in one list: one round trip, and tmux does nothing else in between. The first that fails ends it.
+
+        Arguments are text: a ``;`` that ends one would separate commands.
+        """
+        words: list[str] = []
+        for command in commands:
+            words += [";"] if words else []
+            words += [word[:-1] + "\\;" if word.endswith(";") else word for word in command]
+        return self.run(*words)
 
 
 def paint(lines: list[str], facts: dict[str, int]) -> Picture:

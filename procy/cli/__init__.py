@@ -19,6 +19,7 @@ COMMANDS = {  # command: module of this package
     "correct": "correct",
     "stop": "record",
     "status": "status",
+    "next": "next",
     "sessions": "sessions",
     "show": "show",
     "history": "history",

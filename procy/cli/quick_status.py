@@ -2,21 +2,17 @@
 
 import sqlite3
 import sys
-from datetime import datetime, timezone
+from datetime import datetime
 
 from procy.capture.locks import is_locked
 from procy.errors import ProcyError
 from procy.places import Places, find_places
+from procy.store.today import Today, read_today
 
 RECORDED = """
-SELECT sessions.id, agent, pane_id, status, state, state_reason, state_at, cwd, name,
+SELECT sessions.id, agent, pane_id, status, state, state_reason, state_at, context_left, cwd, name,
        (SELECT count(*) FROM turns WHERE session_id = sessions.id) AS turns
 FROM sessions WHERE status IN ('recording', 'paused') AND pane_id IS NOT NULL ORDER BY started_at
-"""
-TODAY = """
-SELECT count(*), coalesce(sum(coalesce(input_tokens, 0) + coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0)), 0),
-       coalesce(sum(output_tokens), 0), sum(cost_usd)
-FROM turns WHERE started_at >= ?
 """
 
 
@@ -33,7 +29,7 @@ def print_status(form: str, db: str | None = None) -> int:
     if form == "--json":
         import json
 
-        print(json.dumps({"sessions": sessions, "today": today}, ensure_ascii=False, indent=2))
+        print(json.dumps({"sessions": sessions, "today": today._asdict()}, ensure_ascii=False, indent=2))
     elif form == "--line":
         print(line(sessions))
     else:
@@ -49,22 +45,22 @@ def begin_again(places: Places) -> None:
     print("procy: the sidecar did not run and is started; look again in a moment", file=sys.stderr)
 
 
-def read_status(path: str) -> tuple[list[dict[str, object]], dict[str, object]]:
-    """What is recorded now, and the turns, tokens and dollars of this day; nothing where there is no database yet."""
-    midnight = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    since = midnight.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def read_status(path: str) -> tuple[list[dict[str, object]], Today]:
+    """What is recorded now, and what this day has used; nothing where there is no database yet."""
     try:
         connection = sqlite3.connect(f"file:{path.replace('?', '%3f').replace('#', '%23')}?mode=ro", uri=True, timeout=5)
         connection.row_factory = sqlite3.Row
         sessions = [dict(row) for row in connection.execute(RECORDED)]
-        turns, given, made, cost = connection.execute(TODAY, (since,)).fetchone()
+        return sessions, read_today(connection, datetime.now().astimezone())
     except sqlite3.OperationalError as error:
         if "unable to open" in str(error) or "no such table" in str(error):
-            return [], {"turns": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": None}
-        from procy.store.db import explain
+            return [], Today()
+        from procy.store.db import explain, open_writer
 
+        if "no such column" in str(error):  # of an earlier version
+            open_writer(path).close()
+            return read_status(path)
         raise explain(path, error) from error
-    return sessions, {"turns": turns, "input_tokens": given, "output_tokens": made, "cost_usd": cost}
 
 
 def line(sessions: list[dict[str, object]]) -> str:
@@ -74,7 +70,7 @@ def line(sessions: list[dict[str, object]]) -> str:
     return " ".join(f"{states.count(state)} {state}" for state in shown if state in states)
 
 
-def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]) -> None:
+def print_for_people(sessions: list[dict[str, object]], today: Today) -> None:
     if not sessions:
         print("Nothing is recorded now. Start with: procy record")
     for one in sessions:
@@ -83,9 +79,10 @@ def print_for_people(sessions: list[dict[str, object]], today: dict[str, object]
         name = f" {visible(one['name'])}" if one["name"] else ""
         handle = str(one["id"])[-6:]
         where = visible(one["cwd"])
-        print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns  {where}{name}")
-    cost = f", ${today['cost_usd']:.2f}" if today["cost_usd"] is not None else ""
-    print(f"Today: {today['turns']} turns, {today['input_tokens']:,} tokens in, {today['output_tokens']:,} out{cost}")
+        left = "" if one["context_left"] is None else f"  {one['context_left']}% context left"
+        print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns{left}  {where}{name}")
+    cost = f", ${today.cost_usd:.2f}" if today.cost_usd is not None else ""
+    print(f"Today: {today.turns} turns, {today.input_tokens:,} tokens in, {today.output_tokens:,} out{cost}")
 
 
 def visible(value: object) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from procy import ids
 from procy.capture.spool import Meta
 from procy.capture.transcript import read_lines
 from procy.parse.redact import mask
+from procy.parse.status import Status
 from procy.plugins import profile_named
 from procy.recording.timeline import Timeline
 from procy.recording.transcripts import (
@@ -116,6 +118,19 @@ class Conversations:
         """What the session's newest transcript says about the agent's state."""
         told = [one.reader.evidence() for one in self.followed.values() if one.rows is self.rows and not one.left]
         return told[-1] if told else None
+
+    def told(self, status: Status | None) -> dict[str, Any]:
+        """What the session's newest conversation tells besides its turns, as columns of the session's row.
+
+        By its status feed where that speaks of it, else by its transcript.
+        """
+        live = [one for one in self.followed.values() if one.rows is self.rows and not one.left]
+        if not live:
+            return {"context_left": None}
+        if status is None or status.agent_session_id != live[-1].file.agent_session_id:
+            return {"context_left": live[-1].reader.context_left}
+        cost = {} if status.cost_usd is None else {"cost_usd": status.cost_usd}
+        return {"context_left": status.context_left, **cost}
 
     def books(self) -> Iterator[tuple[Rows, TurnBook]]:
         """The session's own, and its sub-agents'."""

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
+from procy.capture.servers import registered
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
 from procy.places import Places
 from procy.settings import Settings
+from procy.sidecar.board import Board
 from procy.sidecar.log import log
+from procy.sidecar.onchange import OnChange
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.panes import PaneWatch
 from procy.sidecar.session import Follower
 from procy.store import write
 from procy.store.db import open_writer
+from procy.store.today import read_today
 
 TICK_S = 0.08
 SETTLE_S = 5.0
 LINGER_S = 5.0  # nothing to record: wait so long for the next session
 RETRY_S = 1.0
+BUSY_S = 0.25  # states are shown while another program has the database; rows are tried again, so nothing is lost
+TODAY_S = 2.0
 KEEP_PRIVATE_S = 30 * 86400
 
 
@@ -32,27 +40,35 @@ class Sidecar:
         self.places, self.settings, self.connection = places, settings, connection
         self.outbox = Outbox()
         self.panes = PaneWatch(places)
+        self.board = Board(self.is_ours)
+        self.on_change = OnChange()
+        self.today, self.today_at = "", 0.0
         self.followers: dict[str, Follower] = {}
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
+        self.tried = 0.0  # when rows were last sent
 
     def run(self) -> None:
         self.forget_private_files()
         self.give_up_lost_sessions()
+        for socket in self.known_servers():
+            self.board.server(socket)
         quiet_since = time.monotonic()
         settled = 0.0
         while time.monotonic() - quiet_since < LINGER_S:
             started = time.monotonic()
             self.find()
-            if not self.outbox.is_full:
-                self.tick(time.time_ns())
-            self.send()
+            self.tick(time.time_ns())
+            self.show()
+            if not self.stuck or started - self.tried > RETRY_S:
+                self.tried = started
+                self.send()
             if started - settled > SETTLE_S:
                 settled = started
                 self.settle()
             if self.followers or self.outbox.writes or self.outbox.waiting:
                 quiet_since = time.monotonic()
-            time.sleep(RETRY_S if self.stuck else TICK_S)
+            time.sleep(TICK_S)
 
     def forget_private_files(self) -> None:
         """Delete what agents were started with long ago."""
@@ -85,7 +101,7 @@ class Sidecar:
         elif follower and not follower.finished:
             follower.renew_meta()
         elif not self.outbox.writes:
-            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings, self.panes.show)
+            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings)
             log.info("following %s", spool.session_id)
         else:
             del self.changed[spool.session_id]  # its rows must be read when no write is waiting
@@ -94,13 +110,31 @@ class Sidecar:
         self.panes.look(self.followers.values(), now_ns)
         for follower in list(self.followers.values()):
             try:
-                follower.tick(now_ns)
+                follower.glance(now_ns) if self.outbox.is_full else follower.tick(now_ns)
             except OSError as error:
                 log.error("%s: %s", follower.id, error)
             if follower.finished:
                 log.info("%s is over: %s", follower.id, follower.ending)
-                self.panes.show(follower.meta, None)
                 del self.followers[follower.id]
+
+    def show(self) -> None:
+        """What there is to see of it in tmux; waits for no database."""
+        if self.followers and time.monotonic() - self.today_at > TODAY_S:
+            self.today_at = time.monotonic()
+            with suppress(sqlite3.OperationalError):
+                self.today = read_today(self.connection, datetime.now().astimezone()).in_short()
+        panes = [shown for follower in self.followers.values() if (shown := follower.shown())]
+        self.on_change.tell(self.board.show(panes, self.today))
+
+    def known_servers(self) -> set[str]:
+        """Where an earlier sidecar may have left something to see."""
+        recorded = self.connection.execute("SELECT DISTINCT tmux_socket FROM sessions WHERE tmux_socket IS NOT NULL")
+        sockets = {socket for (socket,) in recorded if os.path.exists(socket)}
+        return sockets | {tmux.socket for tmux in registered(self.places)}
+
+    def is_ours(self, session_id: str) -> bool:
+        known = self.connection.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone()
+        return session_id in self.followers or known is not None
 
     def send(self) -> None:
         try:
@@ -124,7 +158,7 @@ def open_patiently(places: Places) -> sqlite3.Connection:
     """The database, waited for while another program has it locked or the disk is full."""
     while True:
         try:
-            return open_writer(places.db)
+            return open_writer(places.db, BUSY_S)
         except StoreError as error:
             log.error("%s", error)
             time.sleep(RETRY_S)

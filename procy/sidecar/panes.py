@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 
 from procy.capture import attach
 from procy.capture.process import is_alive, pipe_tools
-from procy.capture.spool import Meta
 from procy.capture.tmux import Pane, Tmux
 from procy.errors import TmuxError
 from procy.places import Places
 from procy.sidecar.log import log
 from procy.sidecar.session import Follower
-from procy.types import Evidence
 
 LOOK_NS = 1_000_000_000
+RESPAWN_NS = 300_000_000
 PATIENCE_NS = 1_500_000_000  # the shell around the tap starts a killed tap again in less
 
 
@@ -29,13 +27,14 @@ class Trouble:
 
 
 class PaneWatch:
-    """Looks at every tmux server once a second, and shows states in it."""
+    """Looks at every tmux server once a second, and at once when a pane's first program ends."""
 
     def __init__(self, places: Places) -> None:
         self.places = places
         self.servers: dict[str, Tmux] = {}
         self.troubles: dict[str, Trouble] = {}
         self.looked_ns = 0
+        self.ended: dict[int, int] = {}  # panes' first programs, since the last look; by pid, ns
 
     def look(self, followers: Iterable[Follower], now_ns: int) -> None:
         followers = list(followers)
@@ -43,9 +42,11 @@ class PaneWatch:
             meta = follower.meta
             if meta.ends_with_agent and not follower.ending and not is_alive(meta.agent_pid):
                 self.let_go(follower, now_ns)
-        if now_ns - self.looked_ns < LOOK_NS:
+        closing = [follower for follower in followers if self.is_closing(follower, now_ns)]
+        if now_ns - self.looked_ns < LOOK_NS and not closing:
             return
         self.looked_ns = now_ns
+        self.ended.clear()
         panes: dict[str, dict[str, Pane]] = {}
         for follower in followers:
             socket = follower.meta.tmux_socket
@@ -54,6 +55,13 @@ class PaneWatch:
             if socket not in panes:
                 panes[socket] = {pane.pane_id: pane for pane in self.panes_of(socket)}
             self.judge(follower, panes[socket], now_ns)
+
+    def is_closing(self, follower: Follower, now_ns: int) -> bool:
+        """Whether the pane's first program has ended, and not just now: it may be respawned."""
+        pid = follower.meta.pane_pid
+        if follower.ending or is_alive(pid):
+            return False
+        return now_ns - self.ended.setdefault(pid, now_ns) > RESPAWN_NS
 
     def panes_of(self, socket: str) -> list[Pane]:
         try:
@@ -121,11 +129,3 @@ class PaneWatch:
         except (TmuxError, OSError) as error:
             log.warning("%s: %s", follower.id, error)
             follower.wants_picture = cause
-
-    def show(self, meta: Meta, state: Evidence | None) -> None:
-        """Put the state into pane options, from where window lists and status lines read it."""
-        values = {"@procy_state": state.state if state else "", "@procy_reason": state.reason if state else "",
-                  "@procy_session": meta.session_id if state else ""}  # fmt: skip
-        with suppress(TmuxError):  # the pane is gone: there is nobody to show it to
-            for name, value in values.items():
-                self.tmux(meta.tmux_socket).set_option(meta.pane_id, name, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from procy.capture import attach, hooks, tap
-from procy.capture.spool import Meta, Spool
+from procy.capture.spool import Spool
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.recording.foreground import is_shell
@@ -22,28 +22,29 @@ from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch
+from procy.sidecar.board import Shown
 from procy.sidecar.border import Border
 from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
+from procy.sidecar.feed import StatusFeed
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
 from procy.sidecar.state import StateWatch
 from procy.sidecar.terminal import Notice, Terminal, load_durable
 from procy.store.db import iso
-from procy.types import Evidence, PaneEvent, Picture, Read
+from procy.store.read import last_hooks
+from procy.types import PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 
-Show = Callable[[Meta, Evidence | None], None]
-
 
 class Follower:
     """Follows one spool until it is finished. ``tick`` reads what is new; the sidecar sends the outbox."""
 
-    def __init__(self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings, show: Show) -> None:
-        self.connection, self.outbox, self.spool, self.settings, self.show = connection, outbox, spool, settings, show
+    def __init__(self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings) -> None:
+        self.connection, self.outbox, self.spool, self.settings = connection, outbox, spool, settings
         self.meta = spool.meta()
         self.id = self.meta.session_id
         self.rows = Rows(outbox, self.id, settings)
@@ -64,11 +65,15 @@ class Follower:
         self.trouble = ""  # why nothing of the pane is recorded now
         self.wants_picture = ""  # why the tap is to be attached anew
         self.later: list[PaneEvent] = []  # known already, but behind what is read
+        self.feed = StatusFeed(spool.hooks)
+        self.told: dict[str, Any] = {}  # by the agent about itself, as written already
         self.ending = ""  # why the session is over, once it is
         self.ending_ns = 0
         self.broke_off = False
         self.finished = False
         self.register()
+        for hook in last_hooks(connection, self.id):
+            self.state.hook(hook["event"], hook["payload"], hook["at_ns"])
         self.later = replay(connection, self.id, self.reader)
         self.reader.changed()  # those are in the database, as these are:
         self.reader.texts.take()
@@ -107,8 +112,19 @@ class Follower:
         self.write_texts()
         if self.meta.wanted != "paused":
             self.write_state(now_ns)
+            self.write_told()
         if self.ending and caught_up and self.heard_all(now_ns):
             self.finish(now_ns)
+
+    def glance(self, now_ns: int) -> None:
+        """Only what tells the state, while the database takes no more rows: what an agent publishes, and who has the pane.
+
+        An agent that tells its state in its transcript alone keeps the last one until rows are written again.
+        """
+        self.watch_agent(now_ns)
+        self.read_hooks()
+        if self.meta.wanted != "paused":
+            self.write_state(now_ns)
 
     def heard_all(self, now_ns: int) -> bool:
         """Whether neither the tap nor the agent will say more. (The tap of a dead pane that tmux keeps does not end.)"""
@@ -127,7 +143,6 @@ class Follower:
         if self.meta.wanted == "paused":
             self.state = StateWatch()
             self.rows.change(state=None, state_reason=None)
-            self.show(self.meta, None)
 
     # -- terminal -----------------------------------------------------------------------------------------------------
 
@@ -204,7 +219,7 @@ class Follower:
                 "reads_turns": not (profile and profile.transcript) and not (shell_waits and self.meta.ends_with_agent),
             }
             self.add_event("foreground", now_ns, detail)
-            self.state.reset()
+            self.state.reset(process.started_ns if process else now_ns)
             if profile and profile.transcript:
                 self.rows.change(agent=profile.name)
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
@@ -220,7 +235,7 @@ class Follower:
                 name = hook_name(file.payload)
                 self.rows.hook(file, name)
                 self.outbox.after(partial(file.path.unlink, missing_ok=True))
-                self.state.hook(name, file.payload)
+                self.state.hook(name, file.payload, file.time_ns)
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
@@ -256,9 +271,24 @@ class Follower:
         if self.state.changed(live, self.reader, told, self.agent, now_ns, self.trouble):
             now = self.state.now
             self.rows.change(state=now.state, state_reason=mask(now.reason), state_at=iso(now.at_ns))
-            self.show(self.meta, now)
             if self.agent_tells():
                 self.add_event("state", now.at_ns, {"state": now.state, "reason": mask(now.reason)})
+
+    def write_told(self) -> None:
+        """What the agent tells besides turns: the room left in its context, and its cost."""
+        told = self.conversations.told(self.feed.read())
+        if changed := {name: value for name, value in told.items() if name not in self.told or self.told[name] != value}:
+            self.told |= changed
+            self.rows.change(**changed)
+
+    def shown(self) -> Shown | None:
+        """What the pane's options are to say; nothing while it is not recorded, paused included."""
+        if self.meta.wanted != "recording" or not self.state.told:
+            return None
+        meta, now = self.meta, self.state.now
+        agent = self.agent.profile.name if self.agent.profile else meta.agent
+        where = (meta.tmux_socket, meta.pane_id, self.id, agent, meta.cwd)
+        return Shown(*where, now.state, now.reason, self.state.since_ns, self.told.get("context_left"))
 
     def agent_tells(self) -> bool:
         """Whether an agent with a transcript has the pane."""

@@ -20,16 +20,19 @@ class StateWatch:
     def __init__(self) -> None:
         self.now = Evidence("idle", "", 0)
         self.told = False
+        self.since_ns = 0  # since when it has this state, whatever the reason
         self.question = ""
+        self.question_ns = 0
 
-    def reset(self) -> None:
-        """Another program has the pane."""
-        self.question = ""
+    def reset(self, started_ns: int) -> None:
+        """A program that started then has the pane now."""
+        if started_ns > self.question_ns:
+            self.question = ""
 
-    def hook(self, event: str, payload: str) -> None:
+    def hook(self, event: str, payload: str, at_ns: int) -> None:
         """An agent's hook fired: what it asks for is told nowhere else in words."""
         if event == "PermissionRequest":
-            self.question = describe_request(payload)
+            self.question, self.question_ns = describe_request(payload), at_ns
         elif event in ("UserPromptSubmit", "Stop", "SessionStart"):
             self.question = ""
 
@@ -45,12 +48,17 @@ class StateWatch:
         """Decide anew; True when state or reason differ from what was told last. ``trouble``: why nothing is recorded."""
         found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
         reason = f"not recorded: {trouble}" if trouble else found.reason
+        if found.state != "waiting" and self.question_ns < found.at_ns:  # it was answered
+            self.question = ""
         if found.state == "waiting" and self.question and "permission" in reason:
             reason = f"permission: {self.question}"
         if self.told and (found.state, reason) == (self.now.state, self.now.reason):
             return False
+        at_ns = found.at_ns or now_ns
+        if not self.told or found.state != self.now.state:
+            self.since_ns = at_ns
         self.told = True
-        self.now = Evidence(found.state, reason, found.at_ns or now_ns)
+        self.now = Evidence(found.state, reason, at_ns)
         return True
 
     def of_program(self, screen: TerminalReader, agent: AgentWatch, now_ns: int) -> Evidence:

@@ -59,6 +59,7 @@ class Reader:
         self.files: dict[str, tuple[Draft, str]] = {}  # outputs that stand in files: the call they belong to
         self.last: Evidence | None = None
         self.cost_usd: float | None = None
+        self.context_left = None  # it tells tokens, and not the size of the window
         self.title: str | None = None
         self.handlers = {
             "user": self._user,

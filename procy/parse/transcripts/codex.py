@@ -15,6 +15,8 @@ from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_dict, as_jso
 from procy.parse.turns import PARAGRAPH, Draft
 from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnStatus, Usage
 
+BASELINE_TOKENS = 12_000  # instructions and tools; ``codex-rs/protocol``, ``percent_of_context_window_remaining``
+
 
 class Reader:
     """See ``procy.types.TranscriptReader``."""
@@ -29,6 +31,7 @@ class Reader:
         self.early: dict[str, Usage] = {}
         self.last: Evidence | None = None
         self.cost_usd: float | None = None
+        self.context_left: int | None = None
         self.title: str | None = None
         self.handlers = {
             "turn_context": self._turn_context,
@@ -36,6 +39,7 @@ class Reader:
             "task_complete": self._task_complete,
             "turn_aborted": self._turn_aborted,
             "token_usage_record": self._token_usage_record,
+            "token_count": self._token_count,
             "function_call": self._function_call,
             "custom_tool_call": self._custom_tool_call,
             "function_call_output": self._call_output,
@@ -109,6 +113,13 @@ class Reader:
             self._touch(self.current, at_ns)
         elif usage:  # of a task that has told nothing of itself yet
             self.early[key] = read_usage(usage)
+
+    def _token_count(self, payload: dict[str, Any], at_ns: int) -> None:
+        info = as_dict(payload.get("info"))
+        used = as_count(as_dict(info.get("last_token_usage")).get("total_tokens"))
+        window = as_count(info.get("model_context_window"))
+        if used is not None and window:
+            self.context_left = context_left(used, window)
 
     def _function_call(self, payload: dict[str, Any], at_ns: int) -> None:
         arguments = payload.get("arguments")
@@ -214,6 +225,12 @@ def content_text(content: object) -> str:
     """Text blocks joined; others (images, mentions) leave a mark."""
     blocks = [block for block in as_list(content) if isinstance(block, dict)]
     return "\n".join(as_text(block["text"]) if "text" in block else f"[{block.get('type')}]" for block in blocks)
+
+
+def context_left(used: int, window: int) -> int:
+    """Whole percent, as Codex itself shows it: what every conversation begins with counts on neither side."""
+    room = window - BASELINE_TOKENS
+    return round(100 * max(0, room - max(0, used - BASELINE_TOKENS)) / room) if room > 0 else 0
 
 
 def command_status(item: dict[str, Any]) -> ToolStatus:
