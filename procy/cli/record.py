@@ -164,6 +164,7 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
         stopped = start.recordings(places)
         for spool in stopped:
             start.stop(spool)
+        start.start_sidecar(places)
         say(f"stopped {len(stopped)} recording{'' if len(stopped) == 1 else 's'}")
         return
     stop_recording(start.find_spool(places, arguments[0] if arguments else ""))
@@ -171,6 +172,7 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
 
 def stop_recording(spool: Spool) -> None:
     start.stop(spool)
+    start.start_sidecar(places)  # one that was killed has left a state to see
     say(f"stopped recording pane {spool.meta().pane_id} ({short(spool.session_id)})")
 
 

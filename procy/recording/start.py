@@ -215,6 +215,7 @@ def pause(places: Places, spool: Spool) -> bool:
         meta = spool.change_meta(wanted="paused")
         attach.detach(spool, meta)
         show_paused(meta, True)
+        start_sidecar(places)  # one that was killed has left a state to see
         return True
     pane = Tmux(meta.tmux_socket).pane(meta.pane_id)
     meta = spool.change_meta(wanted="recording", attached_ns=time.time_ns())

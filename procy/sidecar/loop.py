@@ -47,6 +47,7 @@ class Sidecar:
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
         self.tried = 0.0  # when rows were last sent
+        self.unsent: set[str] = set()  # sessions that are over, and may have rows that are not sent
 
     def run(self) -> None:
         self.forget_private_files()
@@ -100,11 +101,11 @@ class Sidecar:
             spool.remove()
         elif follower and not follower.finished:
             follower.renew_meta()
-        elif not self.outbox.writes:
+        elif spool.session_id not in self.unsent:
             self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings)
             log.info("following %s", spool.session_id)
         else:
-            del self.changed[spool.session_id]  # its rows must be read when no write is waiting
+            del self.changed[spool.session_id]  # its rows must be read when none of them is waiting to be written
 
     def tick(self, now_ns: int) -> None:
         self.panes.look(self.followers.values(), now_ns)
@@ -115,6 +116,7 @@ class Sidecar:
                 log.error("%s: %s", follower.id, error)
             if follower.finished:
                 log.info("%s is over: %s", follower.id, follower.ending)
+                self.unsent.add(follower.id)
                 del self.followers[follower.id]
 
     def show(self) -> None:
@@ -133,12 +135,14 @@ class Sidecar:
         return sockets | {tmux.socket for tmux in registered(self.places)}
 
     def is_ours(self, session_id: str) -> bool:
+        """Whether the session is one of this data directory: its spool is there, or its row."""
         known = self.connection.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone()
-        return session_id in self.followers or known is not None
+        return known is not None or os.path.exists(os.path.join(self.places.spool, session_id))
 
     def send(self) -> None:
         try:
             self.outbox.send(self.connection)
+            self.unsent.clear()
             if self.stuck:
                 log.info("writing again")
             self.stuck = ""

@@ -72,8 +72,8 @@ class Follower:
         self.broke_off = False
         self.finished = False
         self.register()
-        for hook in last_hooks(connection, self.id):
-            self.state.hook(hook["event"], hook["payload"], hook["at_ns"])
+        for at_ns, event, payload in last_hooks(connection, self.id):
+            self.state.hook(event, payload, at_ns)
         self.later = replay(connection, self.id, self.reader)
         self.reader.changed()  # those are in the database, as these are:
         self.reader.texts.take()

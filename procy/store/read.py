@@ -72,7 +72,7 @@ def children_of(connection: sqlite3.Connection, session_id: str) -> list[sqlite3
 
 
 def last_hooks(connection: sqlite3.Connection, session_id: str, limit: int = 20) -> list[sqlite3.Row]:
-    """What the agent's hooks told last, oldest first: at_ns, event, payload."""
+    """What the agent's hooks told last, oldest first: (at_ns, event, payload)."""
     newest = "SELECT at_ns, event, payload FROM hook_events WHERE session_id = ? ORDER BY at_ns DESC LIMIT ?"
     return connection.execute(newest, (session_id, limit)).fetchall()[::-1]
 
