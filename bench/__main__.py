@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 
 FIGURES = ("echo", "output", "screen", "blocks", "commands", "pages", "status")
+FIGURES = ("echo", "output", "screen", "blocks", "commands", "attention", "pages")
 
 
 def main() -> int:

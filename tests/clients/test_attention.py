@@ -1,0 +1,144 @@
+"""Both real clients: tmux says at once what they do, for how long, and how much room is left; the user is told."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.clients.driver import Driver
+from tests.clients.homes import HOMES, Home
+from tests.clients.install import CLIENTS, ClientUnavailable, install
+from tests.clients.recording import Recording, recorded, state
+from tests.model_server import ModelServer
+
+pytestmark = pytest.mark.clients
+AT_ONCE = 1.0  # seconds
+
+
+@pytest.fixture
+def driver(client: str, executable: Path, server: ModelServer, tmp_path: Path) -> Iterator[Driver]:
+    home = recorded(HOMES[client](tmp_path, executable, server.url, ask=True))
+    with Driver(home) as driver:
+        yield driver
+    Recording(home).stop()
+
+
+def count(driver: Driver, name: str) -> str:
+    return driver.show(f"#{{@procy_{name}}}")
+
+
+def test_every_state_is_shown_within_a_second(driver: Driver) -> None:
+    driver.until(lambda: state(driver)[0] == "idle", "idle at the start")
+    driver.type("ask: touch asked.txt")
+    driver.enter()
+    driver.until_screen(driver.home.permission_question)
+    driver.until(lambda: state(driver)[0] == "waiting", "waiting", AT_ONCE)
+    assert (count(driver, "waiting"), count(driver, "idle")) == ("1", "")
+    asked = int(count(driver, "since"))
+    assert 0 <= time.time() - asked < 30
+    driver.answer(driver.home.permission_question, "Enter")
+    driver.until_ended(1)
+    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+    driver.type("slow 4")
+    driver.enter()
+    driver.until_screen("slow line 2")
+    driver.until(lambda: state(driver)[0] == "busy", "busy", AT_ONCE)
+    assert (count(driver, "busy"), count(driver, "waiting")) == ("1", "")
+    driver.until_ended(2)
+    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+    assert int(count(driver, "since")) >= asked
+    driver.until(lambda: " tok" in count(driver, "today"), "tokens of today", seconds=5)
+
+
+def test_the_users_command_hears_of_a_question(driver: Driver, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    script = f'echo "$PROCY_PREVIOUS>$PROCY_STATE $PROCY_AGENT $PROCY_PANE $PROCY_REASON" >>{shlex.quote(str(told))}'
+    driver.tmux("set-option", "-g", "@procy-on-change", script)
+    driver.type("ask: touch asked.txt")
+    driver.enter()
+    driver.until_screen(driver.home.permission_question)
+    agent = {"claude": "claude-code", "codex": "codex"}[driver.home.client]
+    driver.until(lambda: told.exists() and f"busy>waiting {agent} {driver.pane} permission" in told.read_text(), "told")
+
+
+def test_a_sidecar_killed_while_the_agent_asks_leaves_the_question_to_see(driver: Driver) -> None:
+    driver.type("ask: touch asked.txt")
+    driver.enter()
+    driver.until_screen(driver.home.permission_question)
+    driver.until(lambda: state(driver)[0] == "waiting", "waiting", AT_ONCE)
+    before = (*state(driver), count(driver, "since"))
+    recording = Recording(driver.home)
+    recording.stop()
+    log = Path(recording.places.sidecar_log)
+    driver.until(lambda: log.read_text().count("following") == 2, "the next sidecar")
+    driver.until(lambda: (*state(driver), count(driver, "since")) == before, f"as before: {before}")
+    driver.answer(driver.home.permission_question, "Enter")
+    driver.until_ended(1)
+    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+
+
+def test_codex_tells_what_context_is_left(server: ModelServer, tmp_path: Path) -> None:
+    home = recorded(HOMES["codex"](tmp_path, executable_of("codex"), server.url))
+    with Driver(home) as driver:
+        driver.ask("hello")
+        driver.until(lambda: count(driver, "context") == "100", "the context", seconds=5)
+    Recording(home).stop()
+
+
+@pytest.mark.parametrize("place", ["user", "project", "option"])
+def test_claudes_status_line_stays_and_is_heard(server: ModelServer, tmp_path: Path, place: str) -> None:
+    home = HOMES["claude"](tmp_path, executable_of("claude"), server.url, ask=True)
+    line = {"type": "command", "command": "printf 'mine: %s' \"$(grep -o '\"version\"[^,]*')\" # all of it", "padding": 1}
+    extra = put_status_line(home, place, {"statusLine": line})
+    files = {path: path.read_bytes() for path in settings_files(home)}
+    with Driver(recorded(home), extra=extra) as driver:
+        driver.ask("hello")
+        driver.until_screen('mine: "version":"2')
+        driver.until(lambda: count(driver, "context") == "100", "the context", seconds=5)
+        assert {path: path.read_bytes() for path in settings_files(home)} == files
+        recording = Recording(driver.home)
+        assert recording.until("SELECT cost_usd FROM sessions WHERE context_left = 100 AND cost_usd > 0")[0] < 1
+    recording.stop()
+
+
+def test_claude_without_a_status_line_looks_as_without_procy(server: ModelServer, tmp_path: Path) -> None:
+    """A status line that prints nothing would hide the hint beside the mode."""
+    screens = []
+    for number, wrap in enumerate((lambda home: home, recorded)):
+        home = wrap(HOMES["claude"](tmp_path / str(number), executable_of("claude"), server.url, ask=True))
+        with Driver(home) as driver:
+            driver.ask("hello")
+            footer = driver.until_screen("? for shortcuts").rpartition("❯")[2]
+            screens.append(footer)
+            if wrap is recorded:
+                driver.until(lambda: state(driver)[0] == "idle", "idle")
+                assert count(driver, "context") == ""
+                Recording(home).stop()
+    assert screens[0] == screens[1]
+
+
+def executable_of(client: str) -> Path:
+    try:
+        return install(CLIENTS[client])
+    except ClientUnavailable as error:
+        pytest.skip(str(error))
+
+
+def put_status_line(home: Home, place: str, settings: dict[str, object]) -> tuple[str, ...]:
+    """Where the user has it; returns further arguments of the client."""
+    if place == "option":
+        return ("--settings", json.dumps(settings))
+    path = (home.path if place == "user" else home.work) / ".claude" / "settings.json"
+    path.parent.mkdir(exist_ok=True)
+    before = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(before | settings))
+    return ()
+
+
+def settings_files(home: Home) -> list[Path]:
+    return [path for folder in (home.path, home.work) for path in sorted((folder / ".claude").glob("settings*.json"))]
