@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,7 @@ from procy.agents.claude_code import ClaudeCode
 from procy.agents.codex import Codex
 from procy.agents.commands import is_program, take_option
 from procy.plugins import profile_of
-from procy.types import Profile
+from procy.types import PRIVATE_FILE, Profile
 
 
 @pytest.mark.parametrize(
@@ -74,6 +77,56 @@ def test_claude_gets_an_id_and_hooks_beside_the_users_own() -> None:
     assert [entry["hooks"][0]["command"] for entry in settings["hooks"]["Stop"]] == ["mine", "sh hook.sh dir"]
     assert launch.argv[launch.argv.index("--session-id") + 1] == launch.agent_session_id
     assert launch.argv[-1] == "go on" and launch.argv.count("--settings") == 1
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, object], None]:
+    """Writes a status line into one of the files of Claude Code that may have one: ``user``, ``project``, ``local``."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "user"))
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    files = {"user": "user/settings.json", "project": "work/.claude/settings.json", "local": "work/.claude/settings.local.json"}
+
+    def put(place: str, line: object) -> None:
+        path = tmp_path / files[place]
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps({"statusLine": line}))
+
+    return put
+
+
+def line(command: str) -> dict[str, object]:
+    return {"type": "command", "command": command, "padding": 2}
+
+
+def status_line(*words: str) -> object:
+    """As Claude Code is told."""
+    launch = ClaudeCode().launch(("claude", *words), HOOK)
+    given = launch.argv[launch.argv.index("--settings") + 1]
+    return json.loads(launch.private if given == PRIVATE_FILE else given).get("statusLine")
+
+
+def test_claudes_status_line_is_heard_and_otherwise_the_users(settings: Callable[[str, object], None]) -> None:
+    assert status_line() is None
+    for place in ("user", "project", "local"):
+        settings(place, line(f"echo 'from {place}'; # \"all\""))
+        told = status_line()
+        assert isinstance(told, dict) and told["padding"] == 2
+        assert shlex.split(told["command"]) == [*HOOK, "--status", f"echo 'from {place}'; # \"all\""]
+    assert "from user" in str(status_line("--setting-sources", "user"))
+    assert "given" in str(status_line("--settings", json.dumps({"statusLine": line("given")})))
+
+
+def test_what_a_file_holds_does_not_come_onto_the_command_line(settings: Callable[[str, object], None]) -> None:
+    settings("user", line("echo secret"))
+    launch = ClaudeCode().launch(("claude",), HOOK)
+    assert "secret" not in str(launch.argv) and "secret" in launch.private
+
+
+@pytest.mark.parametrize("odd", ["text", {"type": "command"}, {"command": 3}, []])
+def test_a_status_line_that_is_none_is_left_to_claude(settings: Callable[[str, object], None], odd: object) -> None:
+    settings("user", odd)
+    assert status_line() is None
 
 
 @pytest.mark.parametrize("words", [("--resume", "x"), ("-c",), ("--continue",), ("--session-id", "y")])

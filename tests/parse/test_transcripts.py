@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from procy.parse.status import read_status
+from procy.parse.transcripts.codex import context_left
 from procy.recording.transcripts import new_reader
 from procy.types import Turn
 
@@ -202,3 +204,41 @@ def test_lines_that_are_not_understood_are_skipped(name: str) -> None:
     for line in NOT_UNDERSTOOD:
         reader.feed(line)
     assert not [turn for turn in reader.changed() if turn.prompt]
+
+
+def test_codex_tells_what_of_the_window_is_left_as_it_shows_it_itself() -> None:
+    reader = new_reader("codex", "x")
+    assert reader.context_left is None
+    counted = {"last_token_usage": {"total_tokens": 135_200}, "model_context_window": 258_400}
+    for info, left in ((None, None), (counted, 50), ({"model_context_window": 258_400}, 50)):
+        reader.feed(json.dumps({"type": "event_msg", "payload": {"type": "token_count", "info": info}}).encode())
+        assert reader.context_left == left
+    assert [context_left(used, 258_400) for used in (0, 12_000, 12_700, 258_000, 300_000)] == [100, 100, 100, 0, 0]
+    assert context_left(5, 12_000) == 0
+
+
+def test_claudes_transcript_tells_no_window() -> None:
+    reader = new_reader("claude_code", "x")
+    for line in sorted((RECORDINGS / "claude-code/2.1.329/talk").glob("*.jsonl"))[0].read_bytes().split(b"\n"):
+        reader.feed(line)
+    assert reader.context_left is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"session_id": "s", "cost": {"total_cost_usd": 0.5}, "context_window": {"remaining_percentage": 61}}', ("s", 61, 0.5)),
+        (
+            '{"session_id": "s", "cost": {"total_cost_usd": 0}, "context_window": {"remaining_percentage": null}}',
+            ("s", None, 0.0),
+        ),
+        ('{"session_id": "s", "cost": 3, "context_window": {"remaining_percentage": "61"}}', ("s", None, None)),
+        ('{"session_id": "s", "context_window": {"remaining_percentage": 101.5}}', ("s", 100, None)),
+        ('{"cost": {"total_cost_usd": 0.5}}', None),
+        ('{"session_id": "s"', None),
+        ("[]", None),
+        ("", None),
+    ],
+)
+def test_the_status_feed_is_read_as_far_as_it_is_understood(text: str, told: object) -> None:
+    assert read_status(text) == told

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from procy.capture.process import descendants
 from tests.conftest import Lab, wait_until
 
 DEMO = f"{shlex.quote(sys.executable)} -m procy.demo.agent"
@@ -142,7 +143,7 @@ def test_a_background_agent_does_not_have_the_pane(shell: Lab) -> None:
     demo(shell)
     shell.record()
     wait_until(lambda: shell.rows("SELECT 1 FROM sessions WHERE agent = 'demo'"))
-    pid = next(int(line) for line in os.popen("pgrep -f 'procy.demo.agent$'").read().split())
+    pid = next(process.pid for process in descendants(int(shell.option("pane_pid"))) if process.argv[-1] == "procy.demo.agent")
     os.kill(pid, signal.SIGSTOP)  # as Ctrl-Z does
     shell.wait_for("Stopped")
     time.sleep(1)
