@@ -47,6 +47,8 @@ class StateWatch:
     ) -> bool:
         """Decide anew; True when state or reason differ from what was told last. ``trouble``: why nothing is recorded."""
         found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
+        if transcript and transcript.state == "error" and found.state in ("idle", "error"):
+            found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
         reason = f"not recorded: {trouble}" if trouble else found.reason
         if found.state != "waiting" and self.question_ns < found.at_ns:  # it was answered
             self.question = ""

@@ -55,6 +55,15 @@ def test_every_state_is_shown_within_a_second(driver: Driver) -> None:
     driver.until(lambda: " tok" in count(driver, "today"), "tokens of today", seconds=5)
 
 
+def test_a_failed_turn_is_an_error_until_the_next_prompt(driver: Driver) -> None:
+    driver.ask("error 400")
+    driver.until(lambda: state(driver)[0] == "error", "error", AT_ONCE)
+    driver.until(lambda: "400" in state(driver)[1], "the error's words", AT_ONCE)
+    assert count(driver, "error") == "1"
+    driver.ask("hello again")
+    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+
+
 def test_the_users_command_hears_of_a_question(driver: Driver, tmp_path: Path) -> None:
     told = tmp_path / "told"
     script = f'echo "$PROCY_PREVIOUS>$PROCY_STATE $PROCY_AGENT $PROCY_PANE $PROCY_REASON" >>{shlex.quote(str(told))}'

@@ -103,6 +103,7 @@ def test_an_agent_that_exits_leaves_no_state_behind(agents: Agents) -> None:
     lab.tmux("send-keys", "-t", pane, "C-d")
     agents.until(pane, "")
     assert agents.options(pane) == {}
+    assert lab.rows("SELECT status FROM sessions") == [{"status": "recording"}], "its last words are still waited for"
 
 
 def test_today_is_shown_where_something_is_recorded(agents: Agents) -> None:
@@ -138,6 +139,7 @@ def test_a_sidecar_that_was_killed_is_right_again(agents: Agents) -> None:
     agents.until_counts(waiting="3")
     wait_until(lambda: "touch x" in agents.options(stays).get("reason", ""))
     wait_until(lambda: agents.lab.rows("SELECT 1 FROM hook_events"))
+    agents.publish(stays, "waiting", "permission prompt", statusUpdatedAt=(time.time() + 60) * 1000)  # it has waited all the time
     before = agents.options(stays)
     agents.kill_sidecar()
     agents.lab.tmux("kill-pane", "-t", closes)
@@ -157,10 +159,13 @@ def test_stale_values_go_wherever_they_were_left(agents: Agents) -> None:
     agents.kill_sidecar()
     spool.remove()
     lab.tmux("set-option", "-p", "-t", pane, "@mine", "stays")
-    lab.tmux("new-session", "-d", "-s", "other", "bash --norc --noprofile")
-    lab.procy("record", "-t", "other:", inside=True)
+    socket, lab.socket = lab.socket, str(lab.root / "another server")
+    lab.start()
+    lab.record()
+    lab.tmux("kill-server")
+    lab.socket, lab.pane = socket, pane
     agents.until(pane, "")
-    agents.until_counts(idle="1")
+    agents.until_counts()
     assert lab.option("@mine") == "stays"
 
 

@@ -96,8 +96,9 @@ class Reader:
     def _task_complete(self, payload: dict[str, Any], at_ns: int) -> None:
         error = payload.get("error")
         if error:
-            self._end("error", at_ns, str(error.get("message") if isinstance(error, dict) else error))
-            self.last = Evidence("error", str(error), at_ns)
+            words = str(error.get("message") if isinstance(error, dict) else error)
+            self._end("error", at_ns, words)
+            self.last = Evidence("error", words, at_ns)
         else:
             self._end("done", at_ns)
             self.last = Evidence("idle", "", at_ns)
