@@ -22,6 +22,7 @@ import pytest
 
 from procy.capture.servers import registered
 from procy.capture.tmux import Tmux
+from procy.sidecar.outbox import PATIENCE
 from tests.conftest import Lab, is_running, wait_until
 from tests.sidecar.agents import Agents, read_lines
 
@@ -179,14 +180,18 @@ def test_another_data_directorys_panes_are_left_alone(agents: Agents) -> None:
     assert agents.options(pane) == {"session": "somebody-elses", "state": "busy"}
 
 
-def test_states_do_not_wait_for_the_database(agents: Agents) -> None:
+@pytest.mark.parametrize("waiting_rows", [0, PATIENCE + 100])
+def test_states_do_not_wait_for_the_database(agents: Agents, waiting_rows: int) -> None:
+    """Neither while it is locked, nor when so many rows wait for it that nothing more is read."""
     pane = agents.lab.pane
     agents.publish(pane, "idle")
-    agents.record(pane)
+    spool = agents.record(pane)
     agents.until(pane, "idle")
     wait_until(lambda: agents.lab.rows("SELECT 1 FROM sessions WHERE state = 'idle'"))
     with closing(sqlite3.connect(agents.lab.places.db, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
+        for _ in range(waiting_rows):
+            agents.hook(spool, "Notification")
         for state in ("busy", "waiting", "idle", "busy", "waiting"):
             began = time.monotonic()
             agents.publish(pane, state, "a question" if state == "waiting" else "")
