@@ -2,7 +2,8 @@
 
 Beside the tap's own files (see ``tap.py``) a folder holds ``meta.json`` (what is recorded, written by ``procy record``),
 ``seeds/`` (the screen at each moment a pipe was attached), ``fallback.raw`` (bytes that came without a tap) and
-``hooks/`` (one file per hook event of the agent). Everything here is safe to read while it is being written.
+``hooks/`` (one file per hook event of the agent, and ``status``, the newest that it told its status line). Everything here is
+safe to read while it is being written.
 """
 
 import json

@@ -21,6 +21,7 @@ PANE_OPTIONS = ("@procy_session", "@procy_state", "@procy_since", "@procy_contex
 STATES: tuple[State, ...] = ("busy", "waiting", "idle", "error")
 SERVER_OPTIONS = (*(f"@procy_{state}" for state in STATES), "@procy_today")
 FORMAT = "\t".join(f"#{{{name}}}" for name in ("pane_id", *PANE_OPTIONS, *SERVER_OPTIONS))
+UNKNOWN = "?"  # a value that none of ours is, so that it is set or removed whatever tmux has
 REASON_LENGTH = 200  # characters
 LIST_LENGTH = 8000  # characters of a command list; tmux takes 16,343 bytes
 
@@ -103,10 +104,11 @@ class ServerBoard:
             found = dict(zip((*PANE_OPTIONS, *SERVER_OPTIONS), values, strict=True))
             self.counts = {name: found[name] for name in SERVER_OPTIONS if found[name]}
             if found["@procy_session"] and is_ours(found["@procy_session"]):
-                self.panes[pane_id] = {name: found[name] for name in PANE_OPTIONS} | {"@procy_reason": "?"}
+                self.panes[pane_id] = {name: found[name] for name in PANE_OPTIONS} | {"@procy_reason": UNKNOWN}
 
     def show(self, shown: Sequence[Shown], today: str) -> list[Change]:
         """Set what differs. What tmux does not take is tried again the next time, unless the pane is gone by then."""
+        self.forget_new(shown)
         counts = Counter(pane.state for pane in shown)
         server = {f"@procy_{state}": str(counts[state] or "") for state in STATES} | {"@procy_today": today}
         panes = {pane.pane_id: self.kept_since(pane) for pane in shown}
@@ -117,13 +119,20 @@ class ServerBoard:
         failed = self.send({name: commands for name, commands in lists.items() if commands})
         before, self.panes = self.panes, {name: options for name, options in panes.items() if name not in failed}
         self.counts = {} if "" in failed else server
-        changes = [Change(pane, before.get(pane.pane_id, {}).get("@procy_state", "")) for pane in shown]
+        changes = [Change(pane, before[pane.pane_id]["@procy_state"]) for pane in shown]
         return [one for one in changes if one.previous != one.shown.state and one.shown.pane_id not in failed]
+
+    def forget_new(self, shown: Sequence[Shown]) -> None:
+        """Of a session that is new here nothing is taken for known: its pane may be one of the next server on this socket."""
+        for pane in shown:
+            if self.panes.get(pane.pane_id, {}).get("@procy_session") != pane.session_id:
+                self.panes[pane.pane_id] = dict.fromkeys((*PANE_OPTIONS, "@procy_reason"), UNKNOWN) | {"@procy_state": ""}
+                self.counts = dict.fromkeys(SERVER_OPTIONS, UNKNOWN)
 
     def kept_since(self, pane: Shown) -> Options:
         """The pane's options; a state that it has already keeps its time."""
-        before, options = self.panes.get(pane.pane_id, {}), pane.options()
-        same = all(before.get(name) == options[name] for name in ("@procy_session", "@procy_state"))
+        before, options = self.panes[pane.pane_id], pane.options()
+        same = before["@procy_state"] == pane.state
         return options | {"@procy_since": before["@procy_since"]} if same and before["@procy_since"] else options
 
     def send(self, lists: dict[str, list[Command]]) -> set[str]:

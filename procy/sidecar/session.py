@@ -277,7 +277,7 @@ class Follower:
     def write_told(self) -> None:
         """What the agent tells besides turns: the room left in its context, and its cost."""
         told = self.conversations.told(self.feed.read())
-        if changed := {name: value for name, value in told.items() if name not in self.told or self.told[name] != value}:
+        if changed := dict(told.items() - self.told.items()):
             self.told |= changed
             self.rows.change(**changed)
 
