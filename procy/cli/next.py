@@ -46,7 +46,7 @@ def next_command(client: str) -> None:
         raise TmuxError(f"no client {client!r} is attached" if client else "no client is attached", "See: tmux list-clients")
     place = choose(places, who)
     if place is None:
-        tmux("display-message", "-c", who.name, "procy: no pane waits")
+        say(who, "procy: no pane waits")
     elif place.pane != who.pane:
         tmux("switch-client", "-c", who.name, "-t", f"{place.session}:{place.window}.{place.pane}")
 
@@ -75,6 +75,14 @@ def choose(places: Sequence[Place], client: Client) -> Place | None:
             after = [number for number, place in enumerate(found, 1) if place.pane == client.pane]
             return found[after[0] % len(found) if after else 0]
     return None
+
+
+def say(client: Client, text: str) -> None:
+    """In the client's status line. tmux 3.2 takes no client there, and chooses one itself."""
+    try:
+        tmux("display-message", "-c", client.name, text)
+    except TmuxError:
+        tmux("display-message", text)
 
 
 def tmux(*arguments: str) -> list[str]:
