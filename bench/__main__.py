@@ -3,8 +3,7 @@
 import sys
 from importlib import import_module
 
-FIGURES = ("echo", "output", "screen", "blocks", "commands", "pages", "status")
-FIGURES = ("echo", "output", "screen", "blocks", "commands", "attention", "pages")
+FIGURES = ("echo", "output", "screen", "blocks", "commands", "attention", "pages", "status")
 
 
 def main() -> int:

@@ -80,7 +80,7 @@ def stopped(places: Places, target: str) -> bool:
     spool = start.spool_of(places, start.here().pane(target or os.environ.get("TMUX_PANE", "")))
     if spool is None or spool.meta().wanted != "recording":
         return False
-    stop_recording(spool)
+    stop_recording(wish.places, spool)
     return True
 
 
@@ -167,10 +167,10 @@ def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:
         start.start_sidecar(places)
         say(f"stopped {len(stopped)} recording{'' if len(stopped) == 1 else 's'}")
         return
-    stop_recording(start.find_spool(places, arguments[0] if arguments else ""))
+    stop_recording(places, start.find_spool(places, arguments[0] if arguments else ""))
 
 
-def stop_recording(spool: Spool) -> None:
+def stop_recording(places: Places, spool: Spool) -> None:
     start.stop(spool)
     start.start_sidecar(places)  # one that was killed has left a state to see
     say(f"stopped recording pane {spool.meta().pane_id} ({short(spool.session_id)})")

@@ -205,7 +205,6 @@ def stop(spool: Spool) -> None:
     meta = spool.change_meta(wanted="off")
     with suppress(TmuxError):  # the pane may be gone already
         attach.detach(spool, meta)
-        show_paused(meta, False)
 
 
 def pause(places: Places, spool: Spool) -> bool:
@@ -214,20 +213,13 @@ def pause(places: Places, spool: Spool) -> bool:
     if meta.wanted == "recording":
         meta = spool.change_meta(wanted="paused")
         attach.detach(spool, meta)
-        show_paused(meta, True)
         start_sidecar(places)  # one that was killed has left a state to see
         return True
     pane = Tmux(meta.tmux_socket).pane(meta.pane_id)
     meta = spool.change_meta(wanted="recording", attached_ns=time.time_ns())
     attach.attach(places, spool, meta, pane, "recording was paused")
-    show_paused(meta, False)
     start_sidecar(places)
     return False
-
-
-def show_paused(meta: Meta, paused: bool) -> None:
-    """A pane option for the plugin's menu, which then offers to go on."""
-    Tmux(meta.tmux_socket).set_option(meta.pane_id, "@procy_paused", "1" if paused else "")
 
 
 def find_spool(places: Places, target: str) -> Spool:

@@ -1,23 +1,29 @@
 """The board: what every tmux server of ours shows in its options, for status lines, window lists and scripts.
 
-Panes have ``@procy_state``, ``_reason``, ``_since``, ``_context`` and ``_session``; the server has ``@procy_busy``,
-``_waiting``, ``_idle``, ``_error`` (how many recorded panes) and ``@procy_today``. The board is told the whole truth each
-time and sends what differs from what tmux has, in one command list a server. What an earlier sidecar left is read first,
-so a stale value lives no longer than until the next sidecar looks.
+Panes have ``@procy_session``, ``_state``, ``_reason``, ``_since`` and ``_context``, paused ones ``_session`` and ``_paused``; the
+server has ``@procy_busy``, ``_waiting``, ``_idle``, ``_error`` (how many recorded panes) and ``@procy_today``. The board is told
+the whole truth each time and sends what differs from what tmux has, in one command list a server. What an earlier sidecar
+left is read first, so a stale value lives no longer than until the next sidecar looks.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from procy.capture.tmux import Tmux
 from procy.errors import TmuxError
 from procy.sidecar.log import log
 from procy.types import State
 
-PANE_OPTIONS = ("@procy_session", "@procy_state", "@procy_since", "@procy_context")  # "@procy_reason" is text: not read back
+PANE_OPTIONS = (
+    "@procy_session",
+    "@procy_state",
+    "@procy_since",
+    "@procy_context",
+    "@procy_paused",
+)  # "@procy_reason" is text: not read back
 STATES: tuple[State, ...] = ("busy", "waiting", "idle", "error")
 SERVER_OPTIONS = (*(f"@procy_{state}" for state in STATES), "@procy_today")
 FORMAT = "\t".join(f"#{{{name}}}" for name in ("pane_id", *PANE_OPTIONS, *SERVER_OPTIONS))
@@ -37,12 +43,14 @@ class Shown(NamedTuple):
     session_id: str
     agent: str
     cwd: str
-    state: State
+    state: State | Literal["paused"]
     reason: str
     since_ns: int
     context_left: int | None = None
 
     def options(self) -> Options:
+        if self.state == "paused":
+            return {"@procy_session": self.session_id, "@procy_paused": "1"}
         return {
             "@procy_session": self.session_id,
             "@procy_state": self.state,
@@ -119,8 +127,9 @@ class ServerBoard:
         failed = self.send({name: commands for name, commands in lists.items() if commands})
         before, self.panes = self.panes, {name: options for name, options in panes.items() if name not in failed}
         self.counts = {} if "" in failed else server
-        changes = [Change(pane, before[pane.pane_id]["@procy_state"]) for pane in shown]
-        return [one for one in changes if one.previous != one.shown.state and one.shown.pane_id not in failed]
+        told = [pane for pane in shown if pane.state != "paused" and pane.pane_id not in failed]
+        changes = [Change(pane, before[pane.pane_id].get("@procy_state", "")) for pane in told]
+        return [one for one in changes if one.previous != one.shown.state]
 
     def forget_new(self, shown: Sequence[Shown]) -> None:
         """Of a session that is new here nothing is taken for known: its pane may be one of the next server on this socket."""
@@ -132,8 +141,8 @@ class ServerBoard:
     def kept_since(self, pane: Shown) -> Options:
         """The pane's options; a state that it has already keeps its time."""
         before, options = self.panes[pane.pane_id], pane.options()
-        same = before["@procy_state"] == pane.state
-        return options | {"@procy_since": before["@procy_since"]} if same and before["@procy_since"] else options
+        same = before.get("@procy_state") == pane.state
+        return options | {"@procy_since": before["@procy_since"]} if same and before.get("@procy_since") else options
 
     def send(self, lists: dict[str, list[Command]]) -> set[str]:
         """As few round trips as possible; returns what failed. tmux stops a list at a pane that is gone: then each goes alone."""

@@ -282,12 +282,14 @@ class Follower:
             self.rows.change(**changed)
 
     def shown(self) -> Shown | None:
-        """What the pane's options are to say; nothing while it is not recorded, paused included."""
-        if self.meta.wanted != "recording" or not self.state.told:
-            return None
+        """What the pane's options are to say; nothing while it is not recorded."""
         meta, now = self.meta, self.state.now
         agent = self.agent.profile.name if self.agent.profile else meta.agent
         where = (meta.tmux_socket, meta.pane_id, self.id, agent, meta.cwd)
+        if meta.wanted == "paused":
+            return Shown(*where, "paused", "", now.at_ns)
+        if meta.wanted != "recording" or not self.state.told:
+            return None
         return Shown(*where, now.state, now.reason, self.state.since_ns, self.told.get("context_left"))
 
     def agent_tells(self) -> bool:
