@@ -80,7 +80,7 @@ def stopped(places: Places, target: str) -> bool:
     spool = start.spool_of(places, start.here().pane(target or os.environ.get("TMUX_PANE", "")))
     if spool is None or spool.meta().wanted != "recording":
         return False
-    stop_recording(wish.places, spool)
+    stop_recording(places, spool)
     return True
 
 
