@@ -211,9 +211,13 @@ class Profile(Protocol):
     title: str
     transcript: str  # module of ``procy.parse.transcripts`` that reads its transcript, or "" where it has none
     composer: tuple[str, ...]  # how the first row of its empty or filled composer begins; () where procy cannot tell
+    program: str  # the command that starts it, or "" where there is no such one
 
     def owns(self, argv: Sequence[str]) -> bool:
         """Whether a process with these arguments is this agent."""
+
+    def interactive(self, argv: Sequence[str]) -> bool:
+        """Whether it talks to somebody at its terminal: not one that does a single task, nor its ``update`` or ``login``."""
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         """The command to start it with. ``hook`` is a command that spools JSON: from standard input, or, when more words

@@ -28,9 +28,14 @@ class ClaudeCode:
     title = "Claude Code"
     transcript = "claude_code"
     composer: tuple[str, ...] = ("❯",)
+    program = "claude"
 
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM)
+
+    def interactive(self, argv: Sequence[str]) -> bool:
+        _, words = split_program(argv)
+        return not has_option(words, "-p", "--print") and (not words or words[0] not in COMMANDS)
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         """With a session id chosen beforehand, our hooks beside the user's, and our ears before the user's status line.

@@ -32,15 +32,20 @@ class Codex:
     title = "Codex"
     transcript = "codex"
     composer: tuple[str, ...] = ("›",)
+    program = "codex"
 
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM) and "app-server" not in argv
+
+    def interactive(self, argv: Sequence[str]) -> bool:
+        behind = (program_place(argv, *PROGRAM) or 0) + 1
+        return len(argv) <= behind or argv[behind] not in NOT_INTERACTIVE
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         """With a notify program of ours that runs the user's own after it. A ``-c`` also keeps it off the shared server."""
         words, theirs = take_notify(argv)
         behind = (program_place(words, *PROGRAM) or 0) + 1
-        if words[behind : behind + 1] and words[behind] in NOT_INTERACTIVE:
+        if not self.interactive(words):
             return Launch(argv=tuple(argv))
         words[behind:behind] = ["-c", f"notify={json.dumps([*hook, *theirs], ensure_ascii=False)}"]
         return Launch(argv=tuple(words))

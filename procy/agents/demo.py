@@ -14,9 +14,13 @@ class Demo:
     title = "scripted demo agent"
     transcript = "claude_code"
     composer: tuple[str, ...] = ("❯",)
+    program = ""
 
     def owns(self, argv: Sequence[str]) -> bool:
         return "procy.demo.agent" in argv
+
+    def interactive(self, argv: Sequence[str]) -> bool:
+        return True
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         return Launch(argv=tuple(argv))

@@ -13,8 +13,12 @@ class Generic:
     title = "any program"
     transcript = ""
     composer: tuple[str, ...] = ()
+    program = ""
 
     def owns(self, argv: Sequence[str]) -> bool:
+        return True
+
+    def interactive(self, argv: Sequence[str]) -> bool:
         return True
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:

@@ -87,6 +87,15 @@ def foreground_group(pane_pid: int) -> int | None:
     return int(result.stdout) if result.stdout.strip().isdigit() else None
 
 
+def name_of(pid: int) -> str:
+    """The short name of a process, which changes when it becomes another program; "" where there is no /proc."""
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as name:
+            return name.read().rstrip("\n")
+    except OSError:
+        return ""
+
+
 def pipe_tools(server_pid: int, pane_pids: set[int]) -> list[str]:
     """Command lines of the programs that tmux runs as pipes: the server's children that are no pane's first process."""
     names = []

@@ -24,7 +24,7 @@ class Meta:
     """What ``procy record`` asked for. Times are ns since 1970.
 
     ``wanted`` is ``recording``, ``paused`` or ``off``; ``attached_ns`` changes with every new pipe, so the sidecar sees
-    that a session goes on in another pane. ``agent_pid`` is 0 while nothing was started by procy itself.
+    that a session goes on in another pane. ``agent_pid`` is 0 unless the recording is of one agent, not of its pane.
     """
 
     session_id: str

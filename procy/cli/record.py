@@ -137,8 +137,8 @@ def resumed(
     from procy.plugins import profile_named
 
     profile = profile_named(session["agent"])
-    if not given and profile.transcript:
-        given = (default_command(profile.name),)
+    if not given and profile.program:
+        given = (profile.program,)
     if given and session["agent_session_id"] and profile.transcript:
         given = profile.resume(given, session["agent_session_id"])
     elif profile.transcript:
@@ -153,10 +153,6 @@ def resumed(
         started_ns=from_iso(session["started_at"]),
     )
     return wish, given, cwd or (session["cwd"] if os.path.isdir(session["cwd"] or "") else None)
-
-
-def default_command(agent: str) -> str:
-    return {"claude-code": "claude", "codex": "codex"}.get(agent, agent)
 
 
 def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:

@@ -30,7 +30,7 @@ from procy.capture.tmux import Pane, Tmux, current_socket, unexpanded
 from procy.errors import AgentError, HandleError, TmuxError
 from procy.places import Places, make_home
 from procy.plugins import profile_of
-from procy.types import PRIVATE_FILE, Launch, Profile
+from procy.types import PRIVATE_FILE, Launch, Process, Profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,26 +88,56 @@ def record_pane(wish: Wish, tmux: Tmux, pane: Pane, command: Sequence[str] = (),
     make_home(wish.places)
     if not wish.steal:
         attach.check_free(pane, tmux.panes())
-    spool = new_spool(wish)
     cwd = os.getcwd() if command else tmux.cwd(pane.pane_id)
-    meta = Meta(
-        session_id=spool.session_id,
+    meta = replace(
+        first_meta(wish, tmux, pane, cwd),
+        agent=profile_of(command).name if command else "generic",
+        command=tuple(command),
+        agent_pid=os.getpid() if launch else 0,
+        agent_session_id=launch.agent_session_id if launch else "",
+        ends_with_agent=launch is not None,
+    )
+    return put_tap(wish, meta, pane)
+
+
+def record_process(wish: Wish, tmux: Tmux, pane: Pane, process: Process, profile: Profile) -> Spool:
+    """Attach a tap to a pane in which an agent runs; the recording ends with the agent. Raises PaneTaken."""
+    make_home(wish.places)
+    attach.check_free(pane, tmux.panes())
+    return put_tap(wish, meta_of_process(wish, tmux, pane, process, profile), pane)
+
+
+def meta_of_process(wish: Wish, tmux: Tmux, pane: Pane, process: Process, profile: Profile) -> Meta:
+    return replace(
+        first_meta(wish, tmux, pane, process.cwd),
+        agent=profile.name,
+        command=process.argv,
+        agent_pid=process.pid,
+        ends_with_agent=True,
+    )
+
+
+def first_meta(wish: Wish, tmux: Tmux, pane: Pane, cwd: str) -> Meta:
+    """For a pane about which nothing more is known."""
+    return Meta(
+        session_id=new_spool(wish).session_id,
         tmux_socket=tmux.socket,
         pane_id=pane.pane_id,
         pane_pid=pane.pid,
         server_pid=pane.server_pid,
-        agent=profile_of(command).name if command else "generic",
-        command=tuple(command),
+        agent="generic",
+        command=(),
         cwd=cwd,
         started_ns=wish.started_ns or time.time_ns(),
         attached_ns=time.time_ns(),
         name=wish.name,
-        agent_pid=os.getpid() if launch else 0,
-        agent_session_id=launch.agent_session_id if launch else "",
         parent_id=wish.parent_id,
-        ends_with_agent=launch is not None,
         repository=repository(cwd),
     )
+
+
+def put_tap(wish: Wish, meta: Meta, pane: Pane) -> Spool:
+    spool = Spool(Path(wish.places.spool) / meta.session_id)
     spool.create(meta, pane.tty, wish.terminal_bytes)
     try:
         attach.attach(wish.places, spool, meta, pane)
@@ -181,12 +211,12 @@ def record_new_session(wish: Wish, argv: Sequence[str], launch: Launch, spool: S
     socket, pane_id = started.stdout.strip().split("\t")
     tmux = Tmux(socket)
     pane = tmux.pane(pane_id)
-    meta = Meta(
-        session_id=spool.session_id, tmux_socket=socket, pane_id=pane_id, pane_pid=pane.pid, server_pid=pane.server_pid,
-        agent=profile_of(argv).name, command=tuple(argv), cwd=cwd, started_ns=wish.started_ns or time.time_ns(),
-        attached_ns=time.time_ns(), name=wish.name, agent_session_id=launch.agent_session_id, parent_id=wish.parent_id,
-        repository=repository(cwd),
-    )  # fmt: skip
+    meta = replace(
+        first_meta(replace(wish, session_id=spool.session_id), tmux, pane, cwd),
+        agent=profile_of(argv).name,
+        command=tuple(argv),
+        agent_session_id=launch.agent_session_id,
+    )
     spool.point_at(pane.tty, meta)
     attach.write_first_seed(spool, pane)
     spool.write_meta(meta)

@@ -15,6 +15,7 @@ from procy.errors import StoreError
 from procy.places import Places
 from procy.settings import Settings
 from procy.sidecar.board import Board
+from procy.sidecar.auto import AutoRecord
 from procy.sidecar.log import log
 from procy.sidecar.onchange import OnChange
 from procy.sidecar.outbox import Outbox
@@ -43,6 +44,7 @@ class Sidecar:
         self.board = Board(self.is_ours)
         self.on_change = OnChange()
         self.today, self.today_at = "", 0.0
+        self.auto = AutoRecord(places)
         self.followers: dict[str, Follower] = {}
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
@@ -67,7 +69,7 @@ class Sidecar:
             if started - settled > SETTLE_S:
                 settled = started
                 self.settle()
-            if self.followers or self.outbox.writes or self.outbox.waiting:
+            if self.followers or self.outbox.writes or self.outbox.waiting or self.auto.watches:
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
 
@@ -109,6 +111,7 @@ class Sidecar:
 
     def tick(self, now_ns: int) -> None:
         self.panes.look(self.followers.values(), now_ns)
+        self.auto.look(now_ns)
         for follower in list(self.followers.values()):
             try:
                 follower.glance(now_ns) if self.outbox.is_full else follower.tick(now_ns)
