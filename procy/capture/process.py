@@ -96,6 +96,14 @@ def name_of(pid: int) -> str:
         return ""
 
 
+def cwd_of(pid: int) -> str:
+    """The directory a process works in; "" when nobody can tell."""
+    try:
+        return psutil.Process(pid).cwd()
+    except (psutil.Error, OSError):
+        return ""
+
+
 def pipe_tools(server_pid: int, pane_pids: set[int]) -> list[str]:
     """Command lines of the programs that tmux runs as pipes: the server's children that are no pane's first process."""
     names = []

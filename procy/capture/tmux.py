@@ -19,6 +19,7 @@ from procy.types import Picture
 
 FIELDS = (
     "pane_id", "pane_pid", "pane_tty", "pane_dead", "pane_pipe", "pane_width", "pane_height", "pid", "session_name",
+    "window_index", "pane_index",
 )  # nothing that may hold a tab or a newline  # fmt: skip
 FORMAT = "\t".join(f"#{{{name}}}" for name in FIELDS)
 
@@ -36,15 +37,17 @@ class Pane:
     rows: int
     server_pid: int
     session: str
+    window: int
+    index: int
 
 
 def parse_pane(line: str) -> Pane | None:
     fields = line.split("\t")
     if len(fields) != len(FIELDS):
         return None
-    pane_id, pid, tty, dead, piped, columns, rows, server_pid, session = fields
-    sizes = (int(columns or 0), int(rows or 0))
-    return Pane(pane_id, int(pid or 0), tty, dead == "1", piped == "1", *sizes, int(server_pid or 0), session)
+    pane_id, pid, tty, dead, piped, columns, rows, server_pid, session, window, index = fields
+    sizes, place = (int(columns or 0), int(rows or 0)), (int(window or 0), int(index or 0))
+    return Pane(pane_id, int(pid or 0), tty, dead == "1", piped == "1", *sizes, int(server_pid or 0), session, *place)
 
 
 MODES = {  # tmux's flag: what switches it on in a terminal

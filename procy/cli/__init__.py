@@ -18,6 +18,7 @@ COMMANDS = {  # command: module of this package
     "answer": "answer",
     "correct": "correct",
     "stop": "record",
+    "resume": "resume",
     "status": "status",
     "next": "next",
     "sessions": "sessions",

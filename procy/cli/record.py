@@ -15,9 +15,9 @@ from procy.cli.common import db_option, places_of, reader
 from procy.errors import AgentError, HandleError
 from procy.places import Places, find_places
 from procy.recording import start
+from procy.recording.restore import command_to_resume, going_on
 from procy.recording.start import Wish
 from procy.settings import load_settings
-from procy.store.db import from_iso
 from procy.store.read import find_session, short
 
 
@@ -131,28 +131,11 @@ def resumed(
     """The wish, command and directory that go on with an earlier session."""
     with reader(db) as connection:
         session = find_session(connection, handle)
-    if session["status"] in ("recording", "paused"):
-        raise HandleError(f"session {short(session['id'])} is being recorded in pane {session['pane_id']}", "End it there first")
-    given = command or tuple(shlex.split(session["command"] or ""))
-    from procy.plugins import profile_named
-
-    profile = profile_named(session["agent"])
-    if not given and profile.program:
-        given = (profile.program,)
-    if given and session["agent_session_id"] and profile.transcript:
-        given = profile.resume(given, session["agent_session_id"])
-    elif profile.transcript:
-        what = f"session {short(session['id'])} has no conversation to resume"
-        raise AgentError(what, "Start a new one: procy record -- COMMAND")
-    wish = replace(
-        wish,
-        name=wish.name or session["name"] or "",
-        session_id=session["id"],
-        parent_id=session["parent_id"] or "",
-        terminal_bytes=session["terminal_bytes"],
-        started_ns=from_iso(session["started_at"]),
-    )
-    return wish, given, cwd or (session["cwd"] if os.path.isdir(session["cwd"] or "") else None)
+        if session["status"] in ("recording", "paused"):
+            what = f"session {short(session['id'])} is being recorded in pane {session['pane_id']}"
+            raise HandleError(what, "End it there first")
+        given = command_to_resume(connection, session, command)
+    return going_on(wish, session), given, cwd or (session["cwd"] if os.path.isdir(session["cwd"] or "") else None)
 
 
 def stop_recordings(places: Places, arguments: tuple[str, ...]) -> None:

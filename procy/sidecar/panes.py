@@ -10,6 +10,7 @@ from procy.capture.process import is_alive, pipe_tools
 from procy.capture.tmux import Pane, Tmux
 from procy.errors import TmuxError
 from procy.places import Places
+from procy.sidecar.gone import why_gone
 from procy.sidecar.log import log
 from procy.sidecar.session import Follower
 
@@ -35,6 +36,7 @@ class PaneWatch:
         self.troubles: dict[str, Trouble] = {}
         self.looked_ns = 0
         self.ended: dict[int, int] = {}  # panes' first programs, since the last look; by pid, ns
+        self.counts: dict[str, int] = {}  # panes of each server when it was last looked at
 
     def look(self, followers: Iterable[Follower], now_ns: int) -> None:
         followers = list(followers)
@@ -55,6 +57,7 @@ class PaneWatch:
             if socket not in panes:
                 panes[socket] = {pane.pane_id: pane for pane in self.panes_of(socket)}
             self.judge(follower, panes[socket], now_ns)
+        self.counts |= {socket: len(found) for socket, found in panes.items() if found}
 
     def is_closing(self, follower: Follower, now_ns: int) -> bool:
         """Whether the pane's first program has ended, and not just now: it may be respawned."""
@@ -78,15 +81,16 @@ class PaneWatch:
         pane = panes.get(meta.pane_id)
         if meta.wanted == "off":
             follower.end("recording was stopped", now_ns)
-        elif not panes:
-            follower.end("the tmux server is gone", now_ns)
-        elif pane is None or pane.server_pid != meta.server_pid:
+        elif all(one.server_pid != meta.server_pid for one in panes.values()):
+            follower.end(why_gone(follower, self.counts.get(meta.tmux_socket, 0)), now_ns)
+        elif pane is None:
             follower.end("the pane was closed", now_ns)
         elif pane.dead:
             follower.end("the program ended", now_ns)
         else:
             if pane.pid != meta.pane_pid:
                 self.respawned(follower, pane, now_ns)
+            follower.stand(pane)
             if meta.wanted == "recording":
                 self.keep_tap(follower, pane, list(panes.values()), now_ns)
 
@@ -96,7 +100,11 @@ class PaneWatch:
             attach.detach(follower.spool, follower.meta, patience_s=0.3)
         except TmuxError as error:
             log.warning("%s", error)
-        follower.end("the agent ended", now_ns)
+        meta = follower.meta
+        if all(one.server_pid != meta.server_pid for one in self.panes_of(meta.tmux_socket)):
+            follower.end(why_gone(follower, self.counts.get(meta.tmux_socket, 0)), now_ns)
+        else:
+            follower.end("the agent ended", now_ns)
 
     def respawned(self, follower: Follower, pane: Pane, now_ns: int) -> None:
         follower.meta = follower.spool.change_meta(pane_pid=pane.pid)

@@ -13,6 +13,7 @@ from procy.settings import Settings
 from procy.sidecar.outbox import Outbox
 from procy.store import write
 from procy.store.blobs import Block
+from procy.store.resumable import Place, put_place
 from procy.types import PaneEvent, Picture, TranscriptFile, Turn
 
 
@@ -29,6 +30,9 @@ class Rows:
     def change(self, **values: Any) -> None:
         """Change columns of the session's row."""
         self.outbox.put(lambda connection: write.change_session(connection, self.session_id, values))
+
+    def place(self, place: Place) -> None:
+        self.outbox.put(lambda connection: put_place(connection, self.session_id, place))
 
     def block(self, block: Block, cursor: Cursor) -> None:
         """A block, and with it the place in the spool behind it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from procy.capture import attach, hooks, tap
+from procy.capture.process import cwd_of, is_alive
 from procy.capture.spool import Spool
+from procy.capture.tmux import Pane
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.recording.foreground import is_shell
@@ -32,6 +35,7 @@ from procy.sidecar.state import StateWatch
 from procy.sidecar.terminal import Notice, Terminal, load_durable
 from procy.store.db import iso
 from procy.store.read import last_hooks
+from procy.store.resumable import Place
 from procy.types import PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
@@ -49,6 +53,7 @@ class Follower:
         self.id = self.meta.session_id
         self.rows = Rows(outbox, self.id, settings)
         self.border = Border(self.id)
+        self.place: Place | None = None
         durable = load_durable(connection, self.id)
         self.terminal = Terminal(spool, durable, redact=settings.raw == "redact")
         self.timeline = load_timeline(connection, self.id)
@@ -84,7 +89,7 @@ class Follower:
         meta = self.meta
         values = {
             "agent": meta.agent,
-            "command": mask(" ".join(meta.command)) or None,
+            "command": mask(shlex.join(meta.command)) or None,
             "cwd": meta.cwd,
             "tmux_socket": meta.tmux_socket,
             "pane_id": meta.pane_id,
@@ -143,6 +148,14 @@ class Follower:
         if self.meta.wanted == "paused":
             self.state = StateWatch()
             self.rows.change(state=None, state_reason=None)
+
+    def stand(self, pane: Pane) -> None:
+        """Where in tmux the pane is now, written down when that is somewhere else."""
+        cwd = cwd_of(self.agent.group) if self.agent.group else ""
+        place = Place(pane.session, pane.window, pane.index, cwd or self.meta.cwd)
+        if place != self.place:
+            self.place = place
+            self.rows.place(place)
 
     # -- terminal -----------------------------------------------------------------------------------------------------
 
@@ -205,7 +218,7 @@ class Follower:
 
     def watch_agent(self, now_ns: int) -> None:
         """Notice another program in the pane, and ask the agent for its conversations."""
-        if self.ending or self.meta.wanted == "off":
+        if self.ending or self.meta.wanted == "off" or not is_alive(self.meta.server_pid):
             return
         if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process

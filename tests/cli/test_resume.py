@@ -1,0 +1,202 @@
+"""``procy resume``: what was cut off with its tmux server comes back, in its place, as the session it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from procy.cli.resume import read_answer
+from procy.recording.restore import first_command
+from procy.store.db import open_reader, open_writer
+from procy.store.write import put_session, put_turn
+from procy.types import Turn
+from tests.conftest import Lab, is_running, wait_until
+
+DEMO = [sys.executable, "-m", "procy.demo.agent"]
+RECORD = [sys.executable, "-m", "procy", "record"]
+
+
+@pytest.fixture
+def two(lab: Lab) -> Lab:
+    """A tmux server with a shell in each of two windows. The demo agent keeps its conversation where the lab's shells say."""
+    lab.environment["PROCY_DEMO_TRANSCRIPT"] = str(lab.root / "conversation.jsonl")
+    start_two(lab)
+    return lab
+
+
+def start_two(lab: Lab) -> None:
+    """As before and as tmux-resurrect does it: windows by index, each with its directory."""
+    lab.start()
+    lab.tmux("new-window", "-d", "-t", "0:1", "-c", str(lab.work), "bash --norc --noprofile")
+
+
+def end_server(lab: Lab) -> None:
+    pid = int(lab.option("pid"))
+    lab.tmux("kill-server")
+    wait_until(lambda: not is_running(pid), what="the end of the tmux server")
+
+
+def ask(lab: Lab, prompt: str) -> None:
+    """Wait for the agent, and for its answer."""
+    lab.wait_for("ctrl-d leaves")
+    lab.type(prompt)
+    wait_until(
+        lambda: lab.rows("SELECT 1 FROM turns WHERE prompt = ? AND status = 'done'", prompt), what=f"{prompt}\n{lab.log()}"
+    )
+
+
+def start_agent(lab: Lab) -> str:
+    """The demo agent, started by procy in the first pane and asked something; its session."""
+    lab.type(shlex.join([*RECORD, "--", *DEMO]))
+    ask(lab, "write a word counter")
+    session = str(lab.rows("SELECT id FROM sessions")[0]["id"])
+    wait_until(lambda: lab.rows("SELECT 1 FROM session_places WHERE session_id = ?", session), what="where the pane is")
+    return session
+
+
+def offered(lab: Lab) -> list[str]:
+    return [one["id"] for one in json.loads(lab.procy("resume", "--json").stdout)]
+
+
+def answer(lab: Lab, text: str) -> None:
+    """``procy resume`` in the second window, answered."""
+    lab.tmux("send-keys", "-t", "0:1", shlex.join([sys.executable, "-m", "procy", "resume"]), "Enter")
+    wait_until(lambda: "q(uit)" in lab.tmux("capture-pane", "-p", "-t", "0:1"), what="the question")
+    lab.tmux("send-keys", "-t", "0:1", text, "Enter")
+
+
+def assert_a_client_is_told(lab: Lab, text: str) -> None:
+    """A client that attaches from the pane of another tmux server."""
+    outer = ["tmux", "-S", str(lab.root / "outer"), "-f", os.devnull]
+    attach = shlex.join(["env", "-u", "TMUX", "tmux", "-S", lab.socket, "attach-session", "-t", "0"])
+    subprocess.run([*outer, "new-session", "-d", "-x", "100", "-y", "32", attach], env=lab.environment, check=True)
+    capture = [*outer, "capture-pane", "-p"]
+    wait_until(lambda: text in subprocess.run(capture, capture_output=True, text=True, check=False).stdout, what=text)
+    subprocess.run([*outer, "kill-server"], check=True)
+
+
+def test_a_cut_off_agent_goes_on_in_the_idle_shell_at_its_place(two: Lab) -> None:
+    session = start_agent(two)
+    assert offered(two) == []
+    end_server(two)
+    assert offered(two) == [session]
+    listed = two.procy("resume", "--list").stdout
+    assert "demo" in listed and "write a word counter" in listed
+    start_two(two)
+    answer(two, "1")
+    ask(two, "add a test")
+    assert [turn["session_id"] for turn in two.turns()] == [session, session]
+    assert offered(two) == []
+    assert len(two.tmux("list-windows").splitlines()) == 2
+
+
+def test_elsewhere_it_goes_on_in_a_new_window_in_its_directory(two: Lab) -> None:
+    session = start_agent(two)
+    end_server(two)
+    two.until_ended(session)
+    start_two(two)
+    two.type("cd /")
+    answer(two, "a")
+    wait_until(lambda: len(two.tmux("list-windows").splitlines()) == 3, what="a new window")
+    two.pane = two.tmux("display-message", "-p", "-t", "0:2", "#{pane_id}").strip()
+    ask(two, "add a test")
+    assert two.option("pane_current_path") == str(two.work)
+    assert {turn["session_id"] for turn in two.turns()} == {session}
+
+
+def test_what_was_declined_is_not_offered_until_it_is_cut_off_again(two: Lab) -> None:
+    session = start_agent(two)
+    end_server(two)
+    two.until_ended(session)
+    start_two(two)
+    answer(two, "x 1")
+    wait_until(lambda: offered(two) == [], what="declined")
+    two.type(shlex.join([*RECORD, "--resume", session]))
+    ask(two, "add a test")
+    end_server(two)
+    assert offered(two) == [session]
+
+
+def test_what_its_user_ended_is_not_offered(two: Lab) -> None:
+    """Neither an agent that ended before the server, nor one whose end was the end of the server."""
+    start_agent(two)
+    two.press("C-d")
+    two.until_ended(str(two.rows("SELECT id FROM sessions")[0]["id"]))
+    end_server(two)
+    two.environment["PROCY_DEMO_TRANSCRIPT"] = str(two.root / "another.jsonl")
+    two.environment["TMUX_TMPDIR"] = str(two.root)
+    two.procy("record", "--detached", "--", *DEMO)
+    row = wait_until(lambda: two.rows("SELECT id, tmux_socket FROM sessions WHERE status = 'recording'"))
+    two.socket, two.pane = row[0]["tmux_socket"], ""  # type: ignore[index]
+    two.pane = two.tmux("list-panes", "-a", "-F", "#{pane_id}").strip()
+    ask(two, "write a word counter")
+    two.press("C-d")
+    two.until_ended(str(row[0]["id"]))  # type: ignore[index]
+    assert offered(two) == []
+
+
+def test_a_recorded_pane_is_recorded_again_after_a_restore(two: Lab) -> None:
+    spool = two.record()
+    two.type("echo before")
+    two.until_turns(1)
+    two.type(shlex.join(DEMO))
+    ask(two, "write a word counter")
+    wait_until(lambda: two.rows("SELECT 1 FROM session_places"), what="where the pane is")
+    end_server(two)
+    start_two(two)
+    two.procy("resume", "--restored", inside=True)
+    two.type("echo after")
+    wait_until(lambda: "echo after" in [turn["prompt"] for turn in two.turns()], what="the turn after")
+    assert {turn["session_id"] for turn in two.turns()} == {spool.session_id}
+    assert_a_client_is_told(two, "procy: 1 agent can be resumed: prefix + P, u")
+    assert offered(two) == [spool.session_id]
+    recorded = two.recorded(spool.session_id)
+    assert recorded.index(b"before") < recorded.index(b"after")
+
+
+def test_an_agent_that_was_restored_is_recorded_again_and_a_shell_in_its_place_is_not(two: Lab) -> None:
+    session = start_agent(two)
+    end_server(two)
+    two.until_ended(session)
+    start_two(two)
+    two.procy("resume", "--restored", inside=True)
+    assert two.rows("SELECT status FROM sessions") in ([{"status": "ended"}], [{"status": "lost"}])
+    two.type(shlex.join(DEMO))
+    two.wait_for("❯")
+    two.procy("resume", "--restored", inside=True)
+    ask(two, "add a test")
+    assert {turn["session_id"] for turn in two.turns()} == {session}
+
+
+def test_a_prompt_in_the_command_line_is_not_sent_again(lab: Lab) -> None:
+    with open_writer(lab.places.db) as connection:
+        values = {"agent": "codex", "started_at": "2026-11-20T12:00:00Z", "command": "codex -m big 'don'\"'\"'t stop'"}
+        put_session(connection, "S", values)
+        put_turn(connection, "S", Turn(key="1", prompt="don't stop", started_ns=1), str, None)
+    with open_reader(lab.places.db) as connection:
+        session = connection.execute("SELECT * FROM sessions").fetchone()
+        assert first_command(connection, session) == ("codex", "-m", "big")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("2", (False, [2])),
+        ("1 3 1", (False, [1, 3])),
+        ("a", (False, [1, 2, 3])),
+        ("q", (False, [])),
+        ("x 2", (True, [2])),
+        ("x", (True, [1, 2, 3])),
+        ("x2", (True, [2])),
+        ("4", None),
+        ("0", None),
+        ("yes", None),
+    ],
+)
+def test_answers(text: str, meant: object) -> None:
+    assert read_answer(text, 3) == meant
