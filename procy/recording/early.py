@@ -28,7 +28,8 @@ from procy.types import Process, Profile
 HOOKS = tuple(f"after-{command}[8124]" for command in ("new-session", "new-window", "split-window"))
 COMMAND, PATTERN = "@procy_early", "@procy_early_for"  # options, so that nothing is quoted within the hook
 STARTED = "#{pane_start_command}"
-CONDITION = f"#{{?pane_pipe,0,#{{?#{{m:*procy*,{STARTED}}},0,#{{m/r:#{{{PATTERN}}},{STARTED}}}}}}}"
+OURS = "(^|[^A-Za-z0-9_.-])procy([^A-Za-z0-9_./-]|$)|procy/capture/linger"  # records its agent itself
+CONDITION = f"#{{?pane_pipe,0,#{{?#{{m/r:{OURS},{STARTED}}},0,#{{m/r:#{{{PATTERN}}},{STARTED}}}}}}}"
 HOOK = f"if-shell -F '{CONDITION}' 'pipe-pane -O \"#{{{COMMAND}}} #{{pane_id}}\"'"
 PATIENCE_S = 5.0  # for the agent to start, where a wrapper starts it
 LOOK_S = 0.02

@@ -17,6 +17,7 @@ from procy.sidecar.log import log
 from procy.types import Process, Profile
 
 LIST_NS = 1_000_000_000  # how often tmux is asked for panes and options
+LOOK_NS = 150_000_000  # how often each pane's program is looked at
 FIRST_NS = 80_000_000  # a program that has just started may still become another one: it is looked at again after so long,
 LAST_NS = 20_000_000_000  # and then less and less often
 
@@ -32,12 +33,12 @@ class Program:
 
 
 class AutoRecord:
-    """Looks at every pane of the registered servers on each tick, at the processes in it only when its program changed."""
+    """Looks often which program each pane of the registered servers has, and at its processes only when that changed."""
 
     def __init__(self, places: Places) -> None:
         self.places = places
         self.servers: dict[str, Server] = {}
-        self.listed_ns = 0
+        self.listed_ns = self.looked_ns = 0
 
     @property
     def watches(self) -> bool:
@@ -53,8 +54,10 @@ class AutoRecord:
                 server = known.get(tmux.socket) or Server(self.places, tmux)
                 if server.survey():
                     self.servers[tmux.socket] = server
-        for server in self.servers.values():
-            server.look(now_ns)
+        if now_ns - self.looked_ns >= LOOK_NS:
+            self.looked_ns = now_ns
+            for server in self.servers.values():
+                server.look(now_ns)
 
 
 class Server:

@@ -172,6 +172,7 @@ def test_the_watch_ends_with_the_option_and_with_the_server(watched: Lab) -> Non
         ("new-window", "-d", "codex"),
         ("split-window", "-d", "codex", "--model", "x"),
         ("new-session", "-d", "sh -c 'codex; sleep 30'"),
+        ("new-window", "-d", "cd /usr; : procy-like; exec codex"),
     ],
 )
 def test_an_agent_that_is_its_panes_command_is_recorded_from_the_first_byte(watched: Lab, command: tuple[str, ...]) -> None:
