@@ -15,7 +15,7 @@ import click
 from procy.capture.tmux import current_socket
 from procy.cli.common import as_dicts, db_option, json_option, places_of, print_json, reader, table
 from procy.errors import ProcyError
-from procy.places import Places
+from procy.places import Places, make_home
 from procy.recording import start
 from procy.recording.bring_back import bring_back, offer
 from procy.recording.restore import record_again, settle
@@ -40,8 +40,8 @@ def resume_command(only_list: bool, restored: bool, as_json: bool, db: str | Non
     Each comes back in the idle shell where it was, else in a new window, recorded as the session that it was.
     """
     places = places_of(db)
-    if not os.path.exists(places.db):
-        return
+    make_home(places)
+    open_writer(places.db).close()
     with reader(db) as connection:
         settle(places, connection)
         if restored:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 
@@ -80,9 +81,12 @@ def assert_a_client_is_told(lab: Lab, text: str) -> None:
     subprocess.run([*outer, "kill-server"], check=True)
 
 
-def test_a_cut_off_agent_goes_on_in_the_idle_shell_at_its_place(two: Lab) -> None:
+@pytest.mark.parametrize("everything", [False, True], ids=["tmux", "machine"])
+def test_a_cut_off_agent_goes_on_in_the_idle_shell_at_its_place(two: Lab, everything: bool) -> None:
     session = start_agent(two)
     assert offered(two) == []
+    if everything:
+        os.kill(two.sidecar_pid(), signal.SIGKILL)
     end_server(two)
     assert offered(two) == [session]
     listed = two.procy("resume", "--list").stdout
@@ -181,6 +185,11 @@ def test_a_prompt_in_the_command_line_is_not_sent_again(lab: Lab) -> None:
     with open_reader(lab.places.db) as connection:
         session = connection.execute("SELECT * FROM sessions").fetchone()
         assert first_command(connection, session) == ("codex", "-m", "big")
+
+
+def test_where_nothing_was_recorded_nothing_is_offered(lab: Lab) -> None:
+    assert offered(lab) == []
+    assert lab.procy("resume").stderr == "No agent was cut off.\n"
 
 
 @pytest.mark.parametrize(

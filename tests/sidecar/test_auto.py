@@ -54,10 +54,10 @@ def sessions(lab: Lab) -> list[dict[str, object]]:
 
 
 def until_looked(lab: Lab) -> None:
-    """Until the watcher has met a program that was started after everything that it is to have seen."""
-    before = len(sessions(lab))
-    lab.tmux("new-window", "-d", "-n", "probe", "-c", str(lab.root), "aider")
-    wait_until(lambda: len(sessions(lab)) > before, what=f"the probe is recorded\n{lab.log()}")
+    """Until the watcher has decided about an agent in a later window: it has looked at every window before."""
+    pane = lab.tmux("new-window", "-d", "-P", "-F", "#{pane_id}", "-c", str(lab.root), "aider").strip()
+    show = ("display-message", "-p", "-t", pane, "#{@procy_seen}")
+    wait_until(lambda: lab.tmux(*show).strip(), what=f"the later agent is recorded\n{lab.log()}")
 
 
 def test_an_agent_typed_into_a_shell_is_recorded_until_it_ends(watched: Lab) -> None:
