@@ -5,7 +5,6 @@
 # at once takes the last bytes of its program with it.
 . "$1"
 rm -f "$1"
-left=${1%/*}/left
 shift
 set -m
 "$@"
@@ -14,6 +13,5 @@ while [ "$status" -ge 146 ] && [ "$status" -le 150 ] && jobs %% >/dev/null 2>&1;
     fg >/dev/null 2>&1
     status=$?
 done
-: >"$left" 2>/dev/null # COMMAND ended by itself, whatever becomes of the tmux server then
 sleep 0.3
 exit "$status"

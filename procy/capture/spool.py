@@ -102,11 +102,6 @@ class Spool:
     def seeds(self) -> Path:
         return self.path / "seeds"
 
-    @property
-    def was_left(self) -> bool:
-        """Whether the program that ``linger.sh`` ran has ended by itself."""
-        return (self.path / "left").exists()
-
     # -- what is recorded -------------------------------------------------------------------------------------------
 
     def create(self, meta: Meta, tty: str, start: int = 0) -> None:

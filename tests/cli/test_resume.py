@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -126,22 +127,28 @@ def test_what_was_declined_is_not_offered_until_it_is_cut_off_again(two: Lab) ->
     assert offered(two) == [session]
 
 
-def test_what_its_user_ended_is_not_offered(two: Lab) -> None:
-    """Neither an agent that ended before the server, nor one whose end was the end of the server."""
-    start_agent(two)
-    two.press("C-d")
-    two.until_ended(str(two.rows("SELECT id FROM sessions")[0]["id"]))
-    end_server(two)
-    two.environment["PROCY_DEMO_TRANSCRIPT"] = str(two.root / "another.jsonl")
-    two.environment["TMUX_TMPDIR"] = str(two.root)
-    two.procy("record", "--detached", "--", *DEMO)
-    row = wait_until(lambda: two.rows("SELECT id, tmux_socket FROM sessions WHERE status = 'recording'"))
-    two.socket, two.pane = row[0]["tmux_socket"], ""  # type: ignore[index]
-    two.pane = two.tmux("list-panes", "-a", "-F", "#{pane_id}").strip()
+def test_an_agent_that_ended_before_the_server_is_not_offered(two: Lab) -> None:
+    spool = two.record()
+    two.type(shlex.join(DEMO))
     ask(two, "write a word counter")
     two.press("C-d")
-    two.until_ended(str(row[0]["id"]))  # type: ignore[index]
+    two.wait_for("bye")
+    query = "SELECT 1 FROM pane_events WHERE kind = 'foreground' AND detail ->> 'program' = 'bash' AND at_ns > ?"
+    asked_ns = time.time_ns() - 1_000_000_000
+    wait_until(lambda: two.rows(query, asked_ns), what="the shell has its pane again")
+    end_server(two)
+    two.until_ended(spool.session_id)
     assert offered(two) == []
+
+
+def test_an_agent_whose_end_was_the_end_of_the_server_is_not_offered(lab: Lab) -> None:
+    lab.environment["PROCY_DEMO_TRANSCRIPT"] = str(lab.root / "conversation.jsonl")
+    lab.start(*RECORD, "--", *DEMO)
+    ask(lab, "write a word counter")
+    wait_until(lambda: lab.rows("SELECT 1 FROM session_places"), what="where the pane is")
+    lab.press("C-d")
+    lab.until_ended(str(lab.rows("SELECT id FROM sessions")[0]["id"]))
+    assert offered(lab) == []
 
 
 def test_a_recorded_pane_is_recorded_again_after_a_restore(two: Lab) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from procy.sidecar.loop import LINGER_S
 from tests.conftest import Lab, wait_until
 
 AGENT = """\
@@ -156,6 +158,8 @@ def test_another_tools_pipe_stays_and_is_told_once(watched: Lab) -> None:
 
 def test_the_watch_ends_with_the_option_and_with_the_server(watched: Lab) -> None:
     pid = watched.sidecar_pid()
+    time.sleep(LINGER_S + 1)
+    assert watched.sidecar_pid() == pid, "it lives though nothing is recorded"
     watched.tmux("set-option", "-gu", "@procy-auto")
     wait_until(lambda: watched.sidecar_pid() != pid, what="the sidecar ends")
     watched.tmux("set-option", "-g", "@procy-auto", "codex")
