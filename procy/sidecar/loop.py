@@ -14,8 +14,8 @@ from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
 from procy.places import Places
 from procy.settings import Settings
-from procy.sidecar.board import Board
 from procy.sidecar.auto import AutoRecord
+from procy.sidecar.board import Board
 from procy.sidecar.log import log
 from procy.sidecar.onchange import OnChange
 from procy.sidecar.outbox import Outbox

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from procy.capture import attach, hooks, tap
-from procy.capture.process import cwd_of, is_alive
+from procy.capture.process import cwd_of
 from procy.capture.spool import Spool
 from procy.capture.tmux import Pane
 from procy.parse.redact import mask
@@ -218,7 +218,7 @@ class Follower:
 
     def watch_agent(self, now_ns: int) -> None:
         """Notice another program in the pane, and ask the agent for its conversations."""
-        if self.ending or self.meta.wanted == "off" or not is_alive(self.meta.server_pid):
+        if self.ending or self.meta.wanted == "off":
             return
         if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from procy.recording.start import recordings
 from procy.sidecar.loop import LINGER_S
 from tests.conftest import Lab, wait_until
 
@@ -53,6 +54,11 @@ def live(lab: Lab) -> list[dict[str, object]]:
 
 def sessions(lab: Lab) -> list[dict[str, object]]:
     return lab.rows("SELECT * FROM sessions ORDER BY started_at")
+
+
+def recorded_panes(lab: Lab) -> list[str]:
+    """What is recorded or paused now, by the spool: the database is told a moment later."""
+    return [spool.meta().pane_id for spool in recordings(lab.places)]
 
 
 def until_looked(lab: Lab) -> None:
@@ -102,8 +108,8 @@ def test_what_is_not_named_or_does_not_converse_is_left_alone(watched: Lab) -> N
         watched.type(f"clear; {command}")
         watched.wait_for("FIRST BYTES")
         until_looked(watched)
+        assert watched.pane not in recorded_panes(watched)
         watched.type("leave")
-    assert watched.pane not in [one["pane_id"] for one in sessions(watched)]
 
 
 def test_ignored_directories_with_what_is_below_and_links_to_them(watched: Lab) -> None:
@@ -114,7 +120,7 @@ def test_ignored_directories_with_what_is_below_and_links_to_them(watched: Lab) 
     watched.type("cd link && codex")
     watched.wait_for("FIRST BYTES")
     until_looked(watched)
-    assert watched.pane not in [one["pane_id"] for one in sessions(watched)]
+    assert watched.pane not in recorded_panes(watched)
     watched.type("leave")
     watched.type(f"clear; cd {watched.work} && codex")
     wait_until(lambda: watched.pane in [one["pane_id"] for one in live(watched)], what="recorded elsewhere")
@@ -129,7 +135,7 @@ def test_what_was_stopped_by_hand_stays_stopped_while_that_agent_runs(watched: L
     os.kill(watched.sidecar_pid(), 9)
     watched.procy("tmux", "watch", inside=True)
     until_looked(watched)
-    assert [one["id"] for one in sessions(watched) if one["pane_id"] == watched.pane] == [first]
+    assert watched.pane not in recorded_panes(watched)
     watched.type("leave")
     watched.type("codex")
     wait_until(lambda: [one for one in live(watched) if one["pane_id"] == watched.pane], what="the next agent is recorded")
@@ -141,7 +147,7 @@ def test_a_recorded_or_paused_pane_is_not_recorded_again(watched: Lab) -> None:
     watched.type("codex")
     watched.wait_for("FIRST BYTES")
     until_looked(watched)
-    assert [one["id"] for one in sessions(watched) if one["pane_id"] == watched.pane] == [spool.session_id]
+    assert [one.session_id for one in recordings(watched.places) if one.meta().pane_id == watched.pane] == [spool.session_id]
 
 
 def test_another_tools_pipe_stays_and_is_told_once(watched: Lab) -> None:
@@ -152,7 +158,7 @@ def test_another_tools_pipe_stays_and_is_told_once(watched: Lab) -> None:
     until_looked(watched)
     watched.type("still piped")
     wait_until(lambda: "heard still piped" in log.read_text(), what="the other tool's log")
-    assert watched.pane not in [one["pane_id"] for one in sessions(watched)]
+    assert watched.pane not in recorded_panes(watched)
     assert watched.log().count("is piped by another tool") == 1
 
 
