@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -70,10 +71,11 @@ def lines_of(one: Summary) -> Iterator[str]:
     if len(one.files) > FILES:
         yield " " * LABEL + click.style(f"  and {len(one.files) - FILES} more", dim=True)
     yield ""
+    room = min(shutil.get_terminal_size().columns, 80) - LABEL - 3
     for seq, prompt in one.prompts[-PROMPTS:]:
-        yield row(f"#{seq}", click.style(one_line(prompt, 66), fg="green"))
+        yield row(f"#{seq}", click.style(one_line(prompt, room), fg="green"))
     if one.answer:
-        yield row("said", one_line(one.answer, 66))
+        yield row("said", one_line(one.answer, room))
 
 
 def row(label: str, value: str, more: str = "") -> str:

@@ -13,13 +13,17 @@ from hypothesis import strategies as st
 
 from procy.parse.screen import Screen
 from procy.recording.cast import Mark
+from procy.recording.prune import prunable, prune
 from procy.recording.terminal import TerminalLog
-from procy.store.db import open_reader
+from procy.store import write
+from procy.store.db import open_reader, open_writer
+from procy.types import Picture
 from procy.ui import whole
 from procy.ui.assets import Assets
 
 from .conftest import Site
 from .markup import article, cast_of, events, titles
+from .sample import make_home, places_in
 
 
 def play(cast: str) -> list[str]:
@@ -145,3 +149,22 @@ def test_parts_of_the_whole_join_and_have_every_mark_once(places: list[int], end
         assert part.clip.end in begins or part.clip.end - part.clip.start == 700
         inside = {mark.offset for mark in part.marks if mark.turn} - {part.clip.start}
         assert len(inside) <= turns
+
+
+def test_a_pruned_session_says_so_and_shows_what_was_kept(tmp_path: Path) -> None:
+    places = places_in(tmp_path)
+    make_home(tmp_path)
+    site = Site(places)
+    connection = open_writer(places.db)
+    first, last = connection.execute("SELECT terminal_from, terminal_to FROM turns WHERE id = ?", (site.turns[4],)).fetchone()
+    with write.transaction(connection):
+        write.put_keyframe(connection, site.session, last, Picture(40, 5, b"the screen that was kept"))
+        connection.execute("UPDATE sessions SET status = 'ended' WHERE id = ?", (site.session,))
+        prune(connection, [one for one in prunable(connection) if one.id == site.session], 1_795_175_000_000_000_000)
+    connection.close()
+    shutil.rmtree(Path(places.spool) / site.session, ignore_errors=True)
+    page = site.text(f"/-/procy/s/{site.session}/terminal?turn={site.turns[4]}")
+    assert "The recording was pruned" in page and "2026-11-20" in page and "the screen that was kept" in page
+    site.loop.close()
+    assert first < last and 'id="player"' not in page
+    assert "No terminal was recorded" not in page
