@@ -46,7 +46,7 @@ actions() {
     action next 'go to the next pane that waits' "$(words next -c '#{q:client_name}')"
     action answer 'answer what the agent asks' "$(popup answer answer "$pane")"
     action pick 'pick an old prompt' "$(popup prompts pick "$pane")"
-    action correct 'correct the last prompt and send it again' "$(popup correct correct "$pane")"
+    action correct 'correct the last prompt and send it again' "$(popup correct correct "$pane" --send)"
     action scrollback 'scrollback of the session' "$(popup scrollback scrollback "$pane")"
     action copy 'copy the last answer or code' "$(popup copy copy "$pane")"
     action pages 'open the pages' "$(words open '#{pane_id}')"

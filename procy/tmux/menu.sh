@@ -24,7 +24,8 @@ set -- "$@" '#{?#{==:#{@procy_state},waiting},,-}Answer the agent' a "$(popup an
 set -- "$@" ''
 set -- "$@" 'Command prompt' ! "$(popup procy prompt -t "$pane")"
 set -- "$@" 'Pick an old prompt' h "$(popup prompts pick -t "$pane")"
-set -- "$@" 'Correct and send again' f "$(popup correct correct -t "$pane")"
+set -- "$@" 'Correct and send again' f "$(popup correct correct -t "$pane" --send)"
+set -- "$@" 'Correct only' c "$(popup correct correct -t "$pane")"
 set -- "$@" 'Evolve the prompt' e "$(popup evolve prompt -t "$pane" evolve)"
 set -- "$@" ''
 set -- "$@" 'Scrollback' s "$(popup scrollback scrollback -t "$pane")"

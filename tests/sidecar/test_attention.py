@@ -81,17 +81,19 @@ def test_panes_are_counted_by_state_until_none_is_recorded(agents: Agents) -> No
     assert agents.options(first) == agents.options(third) == {}
 
 
-def test_a_paused_pane_shows_nothing(agents: Agents) -> None:
+def test_a_paused_pane_shows_that_and_no_state(agents: Agents) -> None:
     pane = agents.lab.pane
     agents.publish(pane, "waiting", "a question")
-    agents.record(pane)
+    spool = agents.record(pane)
     agents.until(pane, "waiting")
     agents.lab.procy("pause", inside=True)
     agents.until(pane, "")
     agents.until_counts()
-    assert agents.options(pane) == {}
+    assert agents.options(pane) == {"session": spool.session_id}
+    assert agents.lab.option("@procy_paused") == "1"
     agents.lab.procy("pause", inside=True)
     agents.until(pane, "waiting")
+    assert agents.lab.option("@procy_paused") == ""
 
 
 def test_an_agent_that_exits_leaves_no_state_behind(agents: Agents) -> None:
