@@ -41,7 +41,7 @@ options='
 actions() {
     pane='-t #{pane_id}'
     action menu 'menu' "$(menu)"
-    action prompt 'command prompt' "$(popup procy prompt "$pane")"
+    action prompt 'command prompt' "$(popup command prompt "$pane")"
     action record 'record this pane, or stop' "$(words record --toggle "$pane")"
     action next 'go to the next pane that waits' "$(words next -c '#{q:client_name}')"
     action answer 'answer what the agent asks' "$(popup answer answer "$pane")"

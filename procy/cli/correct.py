@@ -31,8 +31,8 @@ SCISSORS = "# ------------------------ >8 ------------------------"
 TRAILER = f"""
 
 {SCISSORS}
-# Above: the prompt as it should have been. Leave it as it is, or empty, to correct nothing.
-# Below, if you like: a note on what was wrong with it.
+# Above: the prompt as it should have been. Unchanged, or empty: nothing is kept.
+# Below: what was wrong with it, if you like to say.
 """
 
 

@@ -41,9 +41,8 @@ def summary_command(session: str | None, target: str, wait: bool, as_json: bool,
 def lines_of(one: Summary) -> Iterator[str]:
     """At most 22 lines of 80 columns."""
     state = one.status if one.status != "recording" else one.state or "recording"
-    yield click.style(f" {one_line(one.name or one.agent, 50)}", bold=True) + click.style(
-        f"  {one.agent}  {short(one.id)}", dim=True
-    )
+    agent = f"  {one.agent}" if one.name else ""
+    yield click.style(f" {one_line(one.name or one.agent, 50)}", bold=True) + click.style(f"{agent}  {short(one.id)}", dim=True)
     yield click.style(f" {one_line(place(one), 76)}", dim=True)
     yield ""
     span = (

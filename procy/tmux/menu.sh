@@ -22,7 +22,7 @@ set -- "$@" ''
 set -- "$@" 'Next waiting pane' n "$(words next -c '##{q:client_name}')"
 set -- "$@" '#{?#{==:#{@procy_state},waiting},,-}Answer the agent' a "$(popup answer answer -t "$pane")"
 set -- "$@" ''
-set -- "$@" 'Command prompt' ! "$(popup procy prompt -t "$pane")"
+set -- "$@" 'Command prompt' ! "$(popup command prompt -t "$pane")"
 set -- "$@" 'Pick an old prompt' h "$(popup prompts pick -t "$pane")"
 set -- "$@" 'Correct and send again' f "$(popup correct correct -t "$pane" --send)"
 set -- "$@" 'Correct only' c "$(popup correct correct -t "$pane")"
