@@ -137,14 +137,9 @@ def find_target(places: Places, handle: str, any_program: bool = False) -> Targe
 def check(target: Target, look: Look, human: bool = False) -> None:
     """Raise PaneBusy for what passes, PaneRefuses for what does not. ``human``: whoever may be typing asked for this."""
     name = target.name
-    if look.dead:
-        raise PaneRefuses(f"the program in pane {name} has ended", "Start it again")
-    if look.input_off:
-        raise PaneRefuses(f"pane {name} takes no input", f"Switch it on: tmux select-pane -e -t {name}")
+    check_input(name, look.dead, look.in_mode, look.input_off)
     if target.spool.meta().wanted != "recording":
         raise PaneRefuses(f"the recording of pane {name} is paused", f"Go on with it: procy pause {name}")
-    if look.in_mode:
-        raise PaneBusy(f"pane {name} is in copy mode", "Leave it with q")
     if look.state == "waiting":
         raise PaneBusy(f"{target.program} in pane {name} asks ({look.reason})", f"Answer it: procy answer -t {name}")
     if not human and target.somebody_types():
@@ -153,6 +148,16 @@ def check(target: Target, look: Look, human: bool = False) -> None:
         check_agent(target, look)
     elif target.takes_lines():
         raise PaneRefuses(f"the program in pane {name} reads line by line", "Type it there yourself")
+
+
+def check_input(pane_id: str, dead: bool, in_mode: bool, input_off: bool) -> None:
+    """Raise where keys would not reach the pane's program."""
+    if dead:
+        raise PaneRefuses(f"the program in pane {pane_id} has ended", "Start it again")
+    if input_off:
+        raise PaneRefuses(f"pane {pane_id} takes no input", f"Switch it on: tmux select-pane -e -t {pane_id}")
+    if in_mode:
+        raise PaneBusy(f"pane {pane_id} is in copy mode", "Leave it with q")
 
 
 def check_agent(target: Target, look: Look) -> None:

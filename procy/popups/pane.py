@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from procy.act import composer
+from procy.act.target import check_input
 from procy.capture import process
 from procy.capture.tmux import Tmux
 from procy.errors import PaneRefuses
@@ -22,7 +23,7 @@ class Place(NamedTuple):
     pane_id: str
 
     def put(self, text: str) -> None:
-        """Paste into the composer of what runs there. Raises PaneRefuses, TmuxError."""
+        """Paste into the composer of what runs there. Raises TmuxError, PaneRefuses and PaneBusy among them."""
         check(self)
         composer.put(self.tmux, self.pane_id, text)
 
@@ -34,15 +35,10 @@ def place_of(target: str) -> Place:
 
 
 def check(place: Place) -> None:
-    """Raise PaneRefuses where text would go astray: to a shell, which runs it, or to copy mode."""
+    """Raise PaneRefuses or PaneBusy where text would go astray: to a shell, which runs it, or to copy mode."""
     name = place.pane_id
     dead, mode, off = place.tmux.show(name, FACTS).split("\t")
-    if dead == "1":
-        raise PaneRefuses(f"the program in pane {name} has ended", "Start it again")
-    if mode not in ("", "0"):
-        raise PaneRefuses(f"pane {name} is in copy mode", "Leave it with q")
-    if off == "1":
-        raise PaneRefuses(f"pane {name} takes no input", f"Switch it on: tmux select-pane -e -t {name}")
+    check_input(name, dead == "1", mode not in ("", "0"), off == "1")
     group = process.foreground_group(place.tmux.pane(name).pid)
     program, _ = find_agent(group) if group else (None, None)
     if program is None or is_shell(program):
