@@ -201,6 +201,12 @@ tend_server() {
     else
         printf "set-hook -gu '%s'\n" "$HOOK"
     fi
+    # once a server: after a reboot what was cut off is recorded again, or offered
+    again='exec #{q:@procy_program} resume --restored >/dev/null 2>&1'
+    printf '%s\n' "if-shell -F '#{@procy_restored}' '' {
+    set-option -g @procy_restored 1
+    run-shell -b $(quoted "$again")
+}"
     # tmux-resurrect runs this text with sh; what the user has there runs before
     printf '%s\n' "if-shell -F '#{m:*@procy_program*,#{@resurrect-hook-post-restore-all}}' '' {
     set-option -ga @resurrect-hook-post-restore-all '

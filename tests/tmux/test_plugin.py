@@ -82,11 +82,11 @@ class Desk(Lab):
     def load(self) -> None:
         self.tmux("run-shell", self.plugin_command())
 
-    def attach(self, columns: int = COLUMNS) -> None:
-        attach = f"stty cols {columns} rows {ROWS}; exec {self.bin}/tmux -S {shlex.quote(self.socket)} attach"
-        self.outer("-f", os.devnull, "new-session", "-d", "-x", str(columns), "-y", str(ROWS), attach)
+    def attach(self, columns: int = COLUMNS, rows: int = ROWS) -> None:
+        attach = f"stty cols {columns} rows {rows}; exec {self.bin}/tmux -S {shlex.quote(self.socket)} attach"
+        self.outer("-f", os.devnull, "new-session", "-d", "-x", str(columns), "-y", str(rows), attach)
         self.outer("set-option", "-g", "status", "off")
-        wait_until(lambda: self.tmux("list-clients") and self.status(), what="the client")
+        wait_until(lambda: self.tmux("list-clients") and self.seen().strip(), what="the client")
 
     def outer(self, *arguments: str) -> str:
         command = ["tmux", "-S", self.outer_socket, *arguments]
@@ -131,7 +131,9 @@ class Desk(Lab):
         return found[1] if found else ""
 
     def calls(self) -> list[str]:
-        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+        """What procy was asked, besides what loading asks once."""
+        lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
+        return lines[1:] if lines and lines[0].startswith("resume --restored|") else lines
 
     def everything(self) -> str:
         shown = [("show-options", "-g"), ("show-options", "-gw"), ("show-hooks", "-g"), ("list-keys",), ("list-keys", "-N")]
@@ -262,7 +264,8 @@ def test_each_popup_runs_its_command_on_the_pane(desk: Desk) -> None:
         screen = desk.until_seen(f"stub: {words} -t {desk.pane}")
         assert ("procy: " in screen) == (desk.version >= (3, 3)), "a title, where tmux has titles"
         desk.close("stub: ")
-    assert desk.calls() == [f"{words} -t {desk.pane}|{odd}" for words in POPUPS.values()]
+    ends = {"correct": " --send"}
+    assert desk.calls() == [f"{words} -t {desk.pane}{ends.get(words, '')}|{odd}" for words in POPUPS.values()]
     desk.key("e")
     desk.until_seen(f"stub: prompt -t {desk.pane} evolve")
 
@@ -312,6 +315,15 @@ def test_the_menu_says_what_can_be_done_now(desk: Desk) -> None:
     desk.until_seen(f"stub: answer -t {desk.pane}")
 
 
+@pytest.mark.parametrize("rows", [26, 21, 14])
+def test_the_menu_fits_small_terminals(desk: Desk, rows: int) -> None:
+    """tmux shows no menu that is higher than its terminal: lines between go first, then the command prompt is there."""
+    desk.begin()
+    desk.attach(rows=rows)
+    desk.key("P")
+    desk.until_seen("Doctor" if rows > 14 else "stub: prompt")
+
+
 def test_menu_letters_run_their_commands(desk: Desk) -> None:
     desk.begin()
     desk.attach()
@@ -320,7 +332,7 @@ def test_menu_letters_run_their_commands(desk: Desk) -> None:
         "l": f"summary -t {desk.pane} --wait",
         "/": f"prompt -t {desk.pane} search",
         "d": "doctor",
-        "g": "resume",
+        "u": "resume",
     }
     words = {"n": f"next -c {client}", "r": f"record --toggle -t {desk.pane}", "b": f"open {desk.pane}"}
     for letter, asked in (popups | words).items():
@@ -449,6 +461,16 @@ def test_the_sidecar_is_told_when_something_needs_it(desk: Desk) -> None:
     desk.set("@procy-auto", "")
     desk.load()
     assert "watch" not in desk.tmux("show-hooks", "-g")
+
+
+def test_what_was_cut_off_is_looked_after_once_a_server(desk: Desk) -> None:
+    """After a reboot; loading the plugin again is no reason to."""
+    desk.begin()
+    wait_until(desk.calls_file.exists, what="the first load's call")
+    desk.load()
+    desk.load()
+    desk.tmux("run-shell", f"{desk.stub} over")
+    assert [call.partition("|")[0] for call in desk.calls_file.read_text().splitlines()] == ["resume --restored", "over"]
 
 
 def test_the_hook_of_tmux_resurrect_runs_ours_after_the_users(desk: Desk, tmp_path: Path) -> None:
