@@ -3,6 +3,7 @@
 # tests of the pages, Chromium.
 
 PYTHON ?= python3
+JOBS ?= 3 # tests at once: most of their time they wait for a screen
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
@@ -40,11 +41,11 @@ demo: setup ## watch procy record a scripted agent, then look at the pages (PROC
 
 test: setup ## the test suite; real tmux, real Datasette, real Chromium; no network, no agents
 	@sh scripts/need.sh chromium chromium || echo "procy: the browser tests will be skipped" >&2
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 clients: setup ## the same with the real Claude Code and Codex from the npm registry
 	@$(BIN)/python -m tests.clients.install || true
-	@$(BIN)/python -m pytest -m clients --timeout 300 tests/clients
+	@$(BIN)/python -m pytest -m clients -n $(JOBS) --dist worksteal --timeout 300 tests/clients
 
 lint: setup ## ruff, mypy, import layers, documentation that agrees with the program
 	@$(BIN)/ruff check .

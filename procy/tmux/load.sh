@@ -196,13 +196,13 @@ tend_server() {
         return
     }
     if [ "$(option @procy-auto)$(option @procy-on-change)" ]; then
-        watch='run-shell -b "exec #{q:@procy_program} tmux watch >/dev/null 2>&1"'
+        watch='run-shell -b "#{q:@procy_program} tmux watch >/dev/null 2>&1 || :"'
         printf "set-hook -g '%s' %s\n%s\n" "$HOOK" "$(quoted "$watch")" "$watch"
     else
         printf "set-hook -gu '%s'\n" "$HOOK"
     fi
     # once a server: after a reboot what was cut off is recorded again, or offered
-    again='exec #{q:@procy_program} resume --restored >/dev/null 2>&1'
+    again='#{q:@procy_program} resume --restored >/dev/null 2>&1 || :' # tmux shows a job that fails
     printf '%s\n' "if-shell -F '#{@procy_restored}' '' {
     set-option -g @procy_restored 1
     run-shell -b $(quoted "$again")

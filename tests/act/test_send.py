@@ -116,10 +116,15 @@ def test_who_types_in_the_pane_goes_first(agent: Lab, tmp_path: Path) -> None:
     """A key of an attached client, even one that leaves no trace in the composer, keeps procy's keys away."""
     outer = str(tmp_path / "outer")
     attach = ["env", "-u", "TMUX", "tmux", "-S", agent.socket, "attach"]
-    subprocess.run(["tmux", "-S", outer, "-f", os.devnull, "new-session", "-d", *attach], env=agent.environment, check=True)
+    size = ["-x", "100", "-y", "31"]  # the pane keeps its size: the demo agent draws nothing anew
+    agent.tmux("set-option", "-g", "status", "off")
+    subprocess.run(
+        ["tmux", "-S", outer, "-f", os.devnull, "new-session", "-d", *size, *attach], env=agent.environment, check=True
+    )
     try:
         wait_until(lambda: agent.tmux("list-clients"), what="an attached client")
-        wait_until(lambda: send(agent, "--wait", text="nobody types", check=False).returncode == 0, what="sent")
+        done = send(agent, "--queue", "--wait", "--timeout", "40", text="nobody types", check=False)
+        assert done.returncode == 0, done.stderr
         subprocess.run(["tmux", "-S", outer, "send-keys", "Left"], check=True)
         refused(agent, "somebody types")
     finally:

@@ -191,7 +191,7 @@ def test_completion_of_commands_and_handles(recorded: Lab) -> None:
         done = subprocess.run([sys.executable, "-m", "procy"], env=environment, capture_output=True, text=True)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert complete("procy re") == ["record", "rebuild"]
+    assert complete("procy re") == ["record", "resume", "rebuild"]
     assert "last" in complete("procy show la")
     assert [word for word in complete("procy show the") if word] == ["the first"]
 

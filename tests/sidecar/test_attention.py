@@ -89,8 +89,7 @@ def test_a_paused_pane_shows_that_and_no_state(agents: Agents) -> None:
     agents.lab.procy("pause", inside=True)
     agents.until(pane, "")
     agents.until_counts()
-    assert agents.options(pane) == {"session": spool.session_id}
-    assert agents.lab.option("@procy_paused") == "1"
+    assert agents.options(pane) == {"session": spool.session_id, "paused": "1"}
     agents.lab.procy("pause", inside=True)
     agents.until(pane, "waiting")
     assert agents.lab.option("@procy_paused") == ""
