@@ -13,7 +13,7 @@ from typing import Any
 from procy.parse.times import from_iso, from_milliseconds
 from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_dict, as_json, as_list, as_text, read_record
 from procy.parse.turns import PARAGRAPH, Draft
-from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnStatus, Usage
+from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnStatus, Usage
 
 BASELINE_TOKENS = 12_000  # instructions and tools; ``codex-rs/protocol``, ``percent_of_context_window_remaining``
 
@@ -79,6 +79,10 @@ class Reader:
 
     def evidence(self) -> Evidence | None:
         return self.last
+
+    @property
+    def pending(self) -> ToolCall | None:
+        return self.current.pending if self.current else None
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
