@@ -8,6 +8,7 @@ import json
 import os
 
 from procy.parse.terminal import TerminalReader
+from procy.recording.foreground import is_shell
 from procy.sidecar.agent import AgentWatch
 from procy.types import Evidence, ToolCall
 
@@ -70,9 +71,12 @@ class StateWatch:
         return True
 
     def of_program(self, screen: TerminalReader, agent: AgentWatch, now_ns: int) -> Evidence:
-        """A program that tells nothing: idle when the pane's shell waits, or when it waits for a line and nothing moves."""
+        """A program that tells nothing: idle when it is a shell, or when it waits for a line and nothing moves.
+
+        A shell that runs a command has given it the terminal.
+        """
         since_ns = screen.last_ns
-        if screen.shell_waits:
+        if screen.shell_waits or (agent.process and is_shell(agent.process)):
             return Evidence("idle", "", since_ns)
         name = os.path.basename(agent.process.argv[0]) if agent.process and agent.process.argv else ""
         moves = now_ns - since_ns < QUIET_NS
