@@ -44,7 +44,7 @@ actions() {
     action prompt 'command prompt' "$(popup command prompt "$pane")"
     action record 'record this pane, or stop' "$(words record --toggle "$pane")"
     action next 'go to the next pane that waits' "$(words next -c '#{q:client_name}')"
-    action answer 'answer what the agent asks' "$(popup answer answer "$pane")"
+    action answer 'answer what the agent asks' "$(if_one_waits "$(popup answer answer "$pane")")"
     action pick 'pick an old prompt' "$(popup prompts pick "$pane")"
     action correct 'correct the last prompt and send it again' "$(popup correct correct "$pane" --send)"
     action scrollback 'scrollback of the session' "$(popup scrollback scrollback "$pane")"

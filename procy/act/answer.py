@@ -36,13 +36,13 @@ def choose(target: Target, dialog: Dialog, option: Option) -> None:
 
     Only ever pressed at the very dialog that was shown to whoever chose.
     """
-    if target.look().dialog != dialog:
+    if not dialog.is_same(target.look().dialog):
         raise PaneBusy(f"pane {target.name} shows another question by now", "Look at it again")
     for _ in range(PRESSES):
         target.tmux.press(target.name, str(option.number))
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             time.sleep(POLL_S)
-            if target.look().dialog != dialog:
+            if not dialog.is_same(target.look().dialog):
                 return
     raise PaneBusy(f"{target.program} in pane {target.name} did not take the answer", "Answer it there")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -13,7 +14,9 @@ from procy.store import injections
 from procy.store.db import open_reader
 from procy.store.injections import key_of
 
+COMMAND = re.compile(r"[/!]\S[^\n]*")
 CONFIRM_S = 8.0  # a transcript or a hook tells of a prompt in far less
+COMMAND_S = 2.0  # and of a command of the agent's own, if it ever does
 POLL_S = 0.05
 
 
@@ -21,7 +24,7 @@ def confirmation(target: Target, injection_id: str, since_ns: int, text: str) ->
     """Wait for the agent's own word that it has the prompt; None at once from one that gives none."""
     if not (target.profile and target.profile.transcript):
         return None
-    until = time.monotonic() + CONFIRM_S
+    until = time.monotonic() + (COMMAND_S if is_command(text) else CONFIRM_S)
     with open_reader(target.places.db) as connection:
         while time.monotonic() < until:
             if injections.turn_of(connection, injection_id):
@@ -30,6 +33,11 @@ def confirmation(target: Target, injection_id: str, since_ns: int, text: str) ->
                 return "hook"
             time.sleep(POLL_S)
     return None
+
+
+def is_command(text: str) -> bool:
+    """Whether it is a line for the agent itself: ``/clear``, ``!ls``."""
+    return COMMAND.fullmatch(text) is not None
 
 
 def hook_tells(connection: sqlite3.Connection, session_id: str, since_ns: int, text: str) -> bool:

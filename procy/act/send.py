@@ -15,7 +15,7 @@ from typing import Literal
 
 from procy import ids
 from procy.act.composer import cleaned
-from procy.act.proof import confirmation
+from procy.act.proof import confirmation, is_command
 from procy.act.target import Target, check
 from procy.errors import PaneBusy, PaneRefuses, ProcyError
 from procy.parse.composer import holds_only
@@ -30,7 +30,6 @@ CALM_S = 0.1  # a composer that has not changed for so long is drawn
 VERIFY_S = 1.5  # after an Enter
 PRESSES = 3
 POLL_S = 0.05
-COMMAND = re.compile(r"[/!]\S[^\n]*")  # a line for the agent itself: typed, so that its menu of commands sees it
 COMPLETED = re.compile(r"(?:^|\s)[@$]\S*\Z|\\\Z")  # Enter would complete that word, or (backslash) begin a new line
 
 Proof = Literal["transcript", "hook", "screen"]
@@ -87,7 +86,7 @@ class Composer:
 
     def put(self) -> None:
         """Type or paste the text, once, and wait until it stands there."""
-        if COMMAND.fullmatch(self.text):
+        if is_command(self.text):  # typed, so that the agent's menu of commands sees it
             self.target.tmux.type(self.target.name, self.text)
         else:
             end = " " if COMPLETED.search(self.text) else ""  # which agents cut off

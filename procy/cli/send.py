@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import click
 
-from procy.act.proof import answered_turn
+from procy.act.proof import answered_turn, is_command
 from procy.act.queue import turn_to_send, until_free
 from procy.act.send import Delivery, deliver
 from procy.act.target import Target, find_target
@@ -55,6 +56,7 @@ def send_command(  # noqa: PLR0913
     found = find_target(places, target, any_program)
     start_sidecar(places)
     patience = FOR_EVER if timeout is None else timeout
+    until = time.monotonic() + patience
     with turn_to_send(found, patience if queue else MOMENT_S):
         if queue:
             until_free(found, patience)
@@ -62,7 +64,11 @@ def send_command(  # noqa: PLR0913
     if not wait:
         report(found, delivery, as_json)
         return 0
-    return report_answer(found, delivery, patience, as_json)
+    if delivery.proof == "screen" and is_command(prompt.strip()):
+        report(found, delivery, as_json)
+        click.echo(f"{found.program} took it as a command of its own, which has no answer", err=True)
+        return 0
+    return report_answer(found, delivery, until, as_json)
 
 
 def read_text(words: tuple[str, ...], file: Any) -> str:
@@ -89,20 +95,20 @@ def outcome(target: Target, delivery: Delivery) -> dict[str, Any]:
     return {"pane": target.name, "session": target.session_id, "injection": delivery.injection_id, "proof": delivery.proof}
 
 
-def report_answer(target: Target, delivery: Delivery, patience_s: float, as_json: bool) -> int:
-    """Print the answer; exit status 1 when there is none in time."""
+def report_answer(target: Target, delivery: Delivery, until: float, as_json: bool) -> int:
+    """Print the answer; exit status 1 when there is none ``until`` then, by the monotonic clock."""
 
     def ask(question: str) -> None:
         click.echo(f"procy: {target.program} asks ({printable(question)}); answer it: procy answer -t {target.name}", err=True)
 
-    turn = answered_turn(target, delivery.injection_id, patience_s, ask)
+    turn = answered_turn(target, delivery.injection_id, until - time.monotonic(), ask)
     if as_json:
         print_json({**outcome(target, delivery), "turn": turn and turn_as_json(turn)})
     elif turn:
         click.echo(printable(turn["response"]))
         click.echo(f"turn {short(turn['id'])} of pane {target.name}: {turn['status']}", err=True)
     if turn is None:
-        click.echo(f"procy: no answer in {patience_s:g} s; it goes on. See it with: procy show {target.name}", err=True)
+        click.echo(f"procy: no answer in that time; it goes on. See it with: procy show {target.name}", err=True)
     return 0 if turn else 1
 
 

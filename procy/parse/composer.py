@@ -36,11 +36,16 @@ class Option(NamedTuple):
 
 
 class Dialog(NamedTuple):
-    """A question with numbered answers, one of them marked."""
+    """A question with numbered answers, one of them marked. ``row``: where on the screen its answers begin."""
 
     question: str
     options: tuple[Option, ...]
     marked: int
+    row: int
+
+    def is_same(self, other: "Dialog | None") -> bool:
+        """Whether the other asks the same, wherever on the screen and whatever is marked."""
+        return other is not None and self[:2] == other[:2]
 
     def option(self, kind: str) -> Option | None:
         """The first that says ``yes``, ``always`` or ``no``."""
@@ -159,7 +164,7 @@ def read_dialog(rows: Sequence[str]) -> Dialog | None:
             found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
     if len(found) < 2 or not marked:
         return None
-    return Dialog(question_above(plain, first), tuple(Option(*one) for one in found), marked)
+    return Dialog(question_above(plain, first), tuple(Option(*one) for one in found), marked, first)
 
 
 def question_above(plain: Sequence[str], first: int) -> str:

@@ -15,9 +15,10 @@ from prompt_toolkit.styles import Style
 from procy.act.answer import choose
 from procy.act.target import Look, Target
 from procy.errors import PaneBusy
-from procy.parse.composer import Option
+from procy.parse.composer import RULE, Option, plain_rows
 
 LOOK_S = 0.3
+ROOMY = 12  # rows in which a question stands as its agent drew it
 LETTERS = {"yes": "y", "always": "a", "no": "n"}
 STYLE = Style.from_dict({"head": "reverse", "rule": "ansibrightblack", "key": "bold ansiyellow", "note": "ansired"})
 
@@ -36,7 +37,7 @@ class AnswerPopup:
             Window(FormattedTextControl(self.head), height=1, style="class:head"),
             Window(FormattedTextControl(self.screen), wrap_lines=False),
             rule,
-            Window(answers, dont_extend_height=True, wrap_lines=True),
+            Window(answers, height=lambda: max(len(self.options), 1), wrap_lines=False),
             Window(FormattedTextControl(self.foot), height=1),
         ])  # fmt: skip
         self.app: Application[str] = Application(
@@ -62,17 +63,14 @@ class AnswerPopup:
 
     def head(self) -> AnyFormattedText:
         place = Path(self.target.spool.meta().cwd).name or "/"
-        more = f"   {self.others} more wait" if self.others else ""
+        more = f"   {self.others} more wait{'s' if self.others == 1 else ''}" if self.others else ""
         return f" {self.target.program} in {self.target.name} · {place}{more}"
 
     def screen(self) -> AnyFormattedText:
-        """The end of the agent's screen, as much as there is room for."""
-        info = self.app.renderer.output.get_size()
-        room = max(info.rows - 4 - len(self.options), 3)
-        rows = list(self.look.rows)
-        while rows and not rows[-1].strip():
-            rows.pop()
-        return ANSI("\n".join([*rows[-room:], "\x1b[0m"]))
+        """The agent's screen above its answers, which stand below: of what is asked for as much as there is room for."""
+        room = max(self.app.output.get_size().rows - 4 - len(self.options), 3)
+        rows = asking_rows(self.look, room)
+        return ANSI("\n".join([*rows, "\x1b[0m"]))
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -126,3 +124,14 @@ class AnswerPopup:
             self.note = str(error)
         else:
             event.app.exit(result="answered")
+
+
+def asking_rows(look: Look, room: int) -> list[str]:
+    """The rows that lead to the answers; where there is little room, without empty ones and lines between."""
+    rows = list(look.rows[: look.dialog.row] if look.dialog else look.rows)
+    if room < ROOMY:
+        told = zip(rows, plain_rows(rows), strict=True)
+        rows = [f"\x1b[0m{row}" for row, plain in told if plain.strip() and not RULE.match(plain)]
+    while rows and not rows[-1].strip():
+        rows.pop()
+    return rows[-room:]

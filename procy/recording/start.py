@@ -267,7 +267,7 @@ def find_spool(places: Places, target: str) -> Spool:
     pane = here().pane(target or os.environ.get("TMUX_PANE", ""))
     spool = spool_of(places, pane)
     if spool is None:
-        raise HandleError(f"pane {pane.pane_id} is not recorded", "See what is: procy status")
+        raise HandleError(f"pane {pane.pane_id} is not recorded", f"Record it: procy record -t {pane.pane_id}")
     return spool
 
 

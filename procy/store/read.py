@@ -37,6 +37,8 @@ def list_sessions(
 def find_session(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
     """The session meant by ``last``, ``-2``, ``%3``, a name, or the beginning or end of an id. Raises HandleError."""
     rows = _sessions_by_handle(connection, handle)
+    if not rows and handle.startswith("%"):
+        raise HandleError(f"pane {handle} was never recorded", f"Record it: procy record -t {handle}")
     if not rows:
         raise HandleError(f"no session {handle!r}", "List them with: procy sessions")
     if len(rows) > 1:

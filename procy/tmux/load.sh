@@ -132,6 +132,11 @@ popup() {
     printf 'run-shell -b "exec sh #{q:@procy_parts}/popup.sh #{q:client_name} #{pane_id} %s"' "$*"
 }
 
+# COMMAND, where an agent of this server waits.
+if_one_waits() {
+    printf "if-shell -F '#{@procy_waiting}' %s 'display-message \"procy: no agent waits for an answer\"'" "$(quoted "$1")"
+}
+
 # words WORDS...: what `procy WORDS...` says, in the status line.
 words() {
     printf 'run-shell -b "exec sh #{q:@procy_parts}/words.sh #{q:client_name} %s"' "$*"

@@ -5,15 +5,19 @@ shift 3
 
 {
     read -r version
+    read -r lines
     read -r width
     read -r height
     IFS= read -r program
 } <<END
-$(tmux display-message -p '#{version}
+$(tmux display-message -p -t "$pane" '#{version}
+#{client_height}
 #{@procy-popup-width}
 #{@procy-popup-height}
 #{@procy_program}')
 END
+
+[ "${lines:-99}" -ge 20 ] || { width=100% && height=100%; } # a small terminal has no room beside a popup
 
 if [ "$program" ]; then
     set -- sh "$(dirname -- "$0")/shown.sh" "$program" "$@"

@@ -257,6 +257,7 @@ def test_each_popup_runs_its_command_on_the_pane(desk: Desk) -> None:
     odd = desk.work / "a $(touch x) #{pane_id} 'b'"
     odd.mkdir()
     desk.pane = desk.tmux("new-window", "-P", "-F", "#{pane_id}", "-c", str(odd).replace("#", "##"), "cat").strip()
+    desk.set("@procy_waiting", "1")
     desk.attach()
     for key, words in POPUPS.items():
         desk.key(key)
@@ -282,12 +283,28 @@ def test_words_of_a_command_are_shown_as_they_are(desk: Desk) -> None:
     desk.until_seen(f"#[fg=red]%H open {desk.pane}")
 
 
+def test_a_popup_fills_a_small_terminal(desk: Desk) -> None:
+    desk.begin()
+    desk.attach(columns=60, rows=15)
+    desk.key("H")
+    lines = desk.until_seen("stub: pick").splitlines()
+    assert len(lines[0]) == 60 and lines[0][0] in "╭┌" and lines[14][0] in "╰└"
+
+
+def test_where_nothing_is_asked_the_answer_key_says_so(desk: Desk) -> None:
+    desk.begin()
+    desk.attach()
+    desk.key("A")
+    desk.until_seen("procy: no agent waits for an answer")
+    assert desk.calls() == []
+
+
 def test_a_command_that_fails_in_a_popup_can_be_read(desk: Desk) -> None:
     desk.begin()
     desk.stub.write_text("#!/bin/sh\necho 'procy: no. Do this' >&2\nexit 1\n")
     desk.attach()
     desk.key("H")
-    desk.until_seen("Enter closes this")
+    desk.until_seen("Any key closes this")
     assert "procy: no. Do this" in desk.seen()
     desk.close("procy: no. Do this")
 
@@ -297,9 +314,9 @@ def test_ctrl_c_leaves_such_a_popup_and_nothing_is_written_over_the_pane(desk: D
     desk.stub.write_text("#!/bin/sh\necho 'procy: no. Do this' >&2\nexit 1\n")
     desk.attach()
     desk.key("H")
-    desk.until_seen("Enter closes this")
+    desk.until_seen("Any key closes this")
     desk.outer("send-keys", "C-c")
-    desk.until_gone("Enter closes this")
+    desk.until_gone("Any key closes this")
     desk.key("R")  # its words come after what the popup left
     desk.until_seen("procy: no. Do this")
     assert "returned" not in desk.seen()
@@ -311,7 +328,7 @@ def test_the_menu_says_what_can_be_done_now(desk: Desk) -> None:
     desk.key("P")
     menu = desk.until_seen("Doctor")
     assert "Record this pane" in menu and "Pause" not in menu
-    assert re.search(r"Answer the agent +│", menu), "dim while nothing is asked"
+    assert re.search(r"Answer what is asked +│", menu), "dim while nothing is asked"
     desk.outer("send-keys", "q")
     desk.until_gone("Doctor")
     desk.set("@procy_paused", "1", desk.pane)
@@ -320,9 +337,10 @@ def test_the_menu_says_what_can_be_done_now(desk: Desk) -> None:
     desk.outer("send-keys", "q")
     desk.until_gone("Doctor")
     desk.set("@procy_state", "waiting", desk.pane)
+    desk.set("@procy_waiting", "1")
     desk.key("P")
     menu = desk.until_seen("Doctor")
-    assert "Stop recording" in menu and "Pause recording" in menu and re.search(r"Answer the agent +\(a\)", menu)
+    assert "Stop recording" in menu and "Pause recording" in menu and re.search(r"Answer what is asked +\(a\)", menu)
     desk.outer("send-keys", "a")
     desk.until_seen(f"stub: answer -t {desk.pane}")
 
