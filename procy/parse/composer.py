@@ -14,6 +14,7 @@ from typing import NamedTuple
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 OTHER = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|[\x0e\x0f]")  # links, character sets
 RULE = re.compile(r"\s*[─━╌╰╭┌└]{4,}")
+FRAME = re.compile(r"\s*[─━╰╭┌└]{4,}")  # not the dashes within one
 NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars)\]")
 OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
 KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
@@ -36,11 +37,13 @@ class Option(NamedTuple):
 
 
 class Dialog(NamedTuple):
-    """A question with numbered answers, one of them marked."""
+    """A question with numbered answers, one of them marked. ``subject``: the rows above the answers, by which it differs from
+    the next one, that asks the same about another command."""
 
     question: str
     options: tuple[Option, ...]
     marked: int
+    subject: tuple[str, ...] = ()
 
     def option(self, kind: str) -> Option | None:
         """The first that says ``yes``, ``always`` or ``no``."""
@@ -159,14 +162,25 @@ def read_dialog(rows: Sequence[str]) -> Dialog | None:
             found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
     if len(found) < 2 or not marked:
         return None
-    return Dialog(question_above(plain, first), tuple(Option(*one) for one in found), marked)
+    subject = subject_above(plain, first)
+    return Dialog(question_in(subject), tuple(Option(*one) for one in found), marked, subject)
 
 
-def question_above(plain: Sequence[str], first: int) -> str:
-    """The nearest row above that says something and, best, ends as a question."""
-    above = [line.strip() for line in plain[max(first - 14, 0) : first] if line.strip() and not RULE.match(line)]
-    asked = [line for line in above if line.endswith("?")]
-    return (asked or above or [""])[-1]
+def subject_above(plain: Sequence[str], first: int) -> tuple[str, ...]:
+    """What the dialog says above its answers: up to its frame, or to the conversation, whose rows begin with a sign."""
+    rows: list[str] = []
+    for line in reversed(plain[max(first - LONGEST, 0) : first]):
+        if FRAME.match(line) or (line[:1].strip() and not line[0].isalnum() and not RULE.match(line)):
+            break
+        if line.strip() and not RULE.match(line):
+            rows.insert(0, line.strip())
+    return tuple(rows)
+
+
+def question_in(subject: Sequence[str]) -> str:
+    """The last row that, best, ends as a question."""
+    asked = [line for line in subject if line.endswith("?")]
+    return (asked or subject or [""])[-1]
 
 
 def kind_of(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procy.parse.composer import Dialog, Option, holds_only, kind_of, read_composer, read_dialog
+from procy.parse.composer import Dialog, Option, holds_only, kind_of, plain_rows, read_composer, read_dialog
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 SCREENS = {
@@ -83,6 +83,16 @@ def test_dialogs_are_read_with_all_their_answers() -> None:
 @pytest.mark.parametrize(("agent", "name"), [key for key in SCREENS if not key[1].startswith(("permission", "question"))])
 def test_other_screens_are_no_dialogs(agent: str, name: str) -> None:
     assert dialog(agent, name) is None
+
+
+@pytest.mark.parametrize("agent", MARKS)
+def test_the_same_question_about_another_command_is_another_dialog(agent: str) -> None:
+    rows = SCREENS[agent, "permission"]["rows"]
+    answers = next(place for place, row in enumerate(plain_rows(rows)) if "1. Yes" in row)
+    above, below = rows[:answers], rows[answers:]
+    other = read_dialog([*(row.replace("asked.txt", "other.txt") for row in above), *below])
+    assert other and other._replace(subject=()) == dialog(agent, "permission")._replace(subject=())
+    assert other != dialog(agent, "permission")
 
 
 def test_a_numbered_list_in_an_answer_is_no_dialog() -> None:
