@@ -59,17 +59,10 @@ def below(connection: sqlite3.Connection, session_id: str) -> list[str]:
 
 def await_end(places: Places, session_id: str, patience_s: float = PATIENCE_S) -> None:
     """Wait for the last bytes of a session that was stopped a moment ago to be in the database."""
+    spool = Spool(Path(places.spool) / session_id)
     end = time.monotonic() + patience_s
-    while wanted(places, session_id) == "off" and time.monotonic() < end:
+    while spool.wanted() == "off" and time.monotonic() < end:
         time.sleep(0.05)
-
-
-def wanted(places: Places, session_id: str) -> str:
-    """What its spool says is wanted of a session; "" where it has none."""
-    try:
-        return Spool(Path(places.spool) / session_id).meta().wanted
-    except (OSError, ValueError, TypeError):
-        return ""
 
 
 def check_ended(connection: sqlite3.Connection, places: Places, session_id: str) -> None:
@@ -79,7 +72,7 @@ def check_ended(connection: sqlite3.Connection, places: Places, session_id: str)
     ).fetchone()
     if status in ("recording", "paused"):
         raise StoreError("the session is being recorded", NOW_AND_HERE.format(pane or f"{parent or session_id}"))
-    if wanted(places, session_id) not in ("", "done"):
+    if Spool(Path(places.spool) / session_id).wanted() not in ("", "done"):
         raise StoreError("the session's last bytes are on their way into the database", "Try again in a moment")
 
 

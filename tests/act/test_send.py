@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from procy.capture.spool import spools
 from tests.conftest import Lab, wait_until
 
 LINES = 'Look at this:\n\n    def f(x):\n        return x\n\n and „say" what $it does; #{pane_id} 漢字 👍🏽'
@@ -189,3 +190,77 @@ def test_what_does_not_show_is_not_sent(agent: Lab) -> None:
 def test_wrong_use_is_said(agent: Lab) -> None:
     assert agent.procy("send", "-t", agent.pane, check=False).returncode != 0
     assert "nothing to send" in send(agent, text=" \n\x1b ", check=False).stderr
+
+
+KEEPS = r"""
+import sys, tty
+tty.setraw(0)
+typed, taken = "", 0
+while True:
+    print(f"\x1b]7501;state=idle:app=test\x07\x1b[2J\x1b[Htaken {taken}\r\n{'─' * 40}\r\n❯ {typed}", end="", flush=True)
+    key = sys.stdin.read(1)
+    typed, taken = (typed, taken + 1) if key == "\r" else (typed + key if key >= " " else "", taken)
+"""
+
+
+@pytest.fixture
+def keeper(lab: Lab) -> Lab:
+    """A program that procy takes for an agent, and that keeps its prompt whatever is pressed."""
+    program = lab.root / "keeper.py"
+    program.write_text(KEEPS)
+    lab.start("sh", "-c", f"{sys.executable} {program} procy.demo.agent; PS1='❯ ' exec sh -i")
+    lab.wait_for("taken 0")
+    lab.record()
+    lab.press("C-u")
+    wait_until(lambda: lab.option("@procy_state") == "idle", what="idle")
+    return lab
+
+
+def sending(lab: Lab, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "procy", "send", "-t", lab.pane, *options, "touch x"]
+    return subprocess.Popen(command, env=lab.environment, text=True, stderr=subprocess.PIPE)
+
+
+def test_what_was_sent_before_an_interruption_is_not_called_withheld(keeper: Lab) -> None:
+    one = sending(keeper)
+    keeper.wait_for("taken 1")
+    one.send_signal(signal.SIGINT)
+    assert one.wait(20) == 130
+    assert keeper.rows("SELECT status FROM injections") == [{"status": "unconfirmed"}]
+
+
+def test_no_key_reaches_copy_mode(keeper: Lab) -> None:
+    one = sending(keeper)
+    keeper.wait_for("taken 1")
+    keeper.tmux("copy-mode", "-t", keeper.pane)
+    assert "copy mode" in one.communicate(timeout=20)[1] and one.returncode == 1
+    assert keeper.option("pane_in_mode") == "1"
+
+
+def test_a_shell_that_comes_after_the_agent_gets_nothing(keeper: Lab) -> None:
+    """Its prompt may look like the agent's composer."""
+    keeper.type("my draft", enter=False)
+    one = sending(keeper, "--queue")
+    wait_until(lambda: list((spools(keeper.places.spool)[-1].path / "senders").glob("*")), what="a prompt that waits")
+    below = psutil.Process(int(keeper.option("pane_pid"))).children(recursive=True)
+    next(process for process in below if process.cmdline()[-1] == "procy.demo.agent").kill()
+    words = one.communicate(timeout=20)[1]
+    assert one.returncode == 1 and "not there any more" in words
+    assert "touch x" not in keeper.screen()
+
+
+def test_a_program_that_cannot_be_seen_is_told_apart(lab: Lab) -> None:
+    """Nothing shows that it took the prompt, so nobody says so."""
+    lab.start(sys.executable, "-c", "import sys, tty; tty.setraw(0); print('ready', flush=True); sys.stdin.read()")
+    lab.wait_for("ready")
+    lab.record()
+    done = send(lab, "--any-program", "--json")
+    assert json.loads(done.stdout)["proof"] is None
+    assert lab.rows("SELECT status, confirmed_by FROM injections") == [{"status": "unconfirmed", "confirmed_by": None}]
+
+
+def test_a_shell_with_options_is_a_shell(lab: Lab) -> None:
+    lab.start("bash", "--noprofile", "--rcfile", "/dev/null")
+    wait_until(lambda: lab.screen().strip(), what="the shell's prompt")
+    lab.record()
+    refused(lab, "shell", options=("--any-program",))
