@@ -7,6 +7,7 @@ what the screen looks like. Nothing is cleared by time alone.
 import json
 import os
 
+from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.sidecar.agent import AgentWatch
 from procy.types import Evidence
@@ -49,7 +50,7 @@ class StateWatch:
         found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
-        reason = f"not recorded: {trouble}" if trouble else found.reason
+        reason = shown(f"not recorded: {trouble}" if trouble else found.reason)
         if found.state != "waiting" and self.question_ns < found.at_ns:  # it was answered
             self.question = ""
         if found.state == "waiting" and self.question and "permission" in reason:
@@ -74,12 +75,17 @@ class StateWatch:
         return Evidence("idle" if state_is_idle else "busy", name, since_ns)
 
 
+def shown(text: str) -> str:
+    """An agent's words as one line without secrets, and without what acts on a terminal or is no argument of a program."""
+    return mask(" ".join("".join(one if one.isprintable() else " " for one in text).split()))
+
+
 def describe_request(payload: str) -> str:
     """``Bash touch x`` from a PermissionRequest hook."""
     try:
         fields = json.loads(payload)
         inputs = fields.get("tool_input") or {}
         what = inputs.get("command") or inputs.get("file_path") or inputs.get("url") or ""
-        return f"{fields.get('tool_name', '')} {what}".strip()[:200]
+        return shown(f"{fields.get('tool_name', '')} {what}")[:200]
     except (ValueError, AttributeError):
         return ""
