@@ -25,7 +25,7 @@ from procy.recording.turn_terminal import (
     take_bytes,
 )
 from procy.settings import Settings
-from procy.store import compact, forgotten, write
+from procy.store import compact, forgotten, injections, write
 from procy.store.db import from_iso
 from procy.types import Turn
 
@@ -188,8 +188,18 @@ def take_out(connection: sqlite3.Connection, session_id: str, turn_id: str, trac
     clean_session(connection, session_id, traces)
     forgotten.note_turns(connection, "id = ?", turn_id, now_ns)
     connection.execute("DELETE FROM corrections WHERE turn_id = ?", (turn_id,))
-    connection.execute("DELETE FROM injections WHERE turn_id = ?", (turn_id,))
+    forget_injections(connection, session_id, turn_id)
     connection.execute("DELETE FROM turns WHERE id = ?", (turn_id,))
+
+
+def forget_injections(connection: sqlite3.Connection, session_id: str, turn_id: str) -> None:
+    """Those that became the turn, and those with its prompt that became none: refused, and then sent again."""
+    (prompt,) = connection.execute("SELECT prompt FROM turns WHERE id = ?", (turn_id,)).fetchone()
+    connection.execute(
+        "DELETE FROM injections WHERE turn_id = :turn OR (session_id = :session AND turn_id IS NULL "
+        "AND (key = :key OR key IN (SELECT key FROM injections WHERE turn_id = :turn)))",
+        {"turn": turn_id, "session": session_id, "key": injections.key_of(prompt)},
+    )
 
 
 def key_of(connection: sqlite3.Connection, session_id: str, turn_id: str) -> str:
