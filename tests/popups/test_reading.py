@@ -10,7 +10,7 @@ from procy.popups.scrollback import conversation
 from procy.store import write
 from procy.store.db import open_reader, open_writer
 from procy.store.read import find_session
-from tests.conftest import Lab
+from tests.conftest import Lab, wait_until
 from tests.popups.conftest import Popup
 
 
@@ -62,3 +62,13 @@ def test_summary_as_json(agent: Lab) -> None:
     found = json.loads(agent.procy("summary", "here", "--json").stdout)
     assert found["turns"] == {"done": 2, "interrupted": 1} and found["tokens"]["out"] == 2520 and found["cost_usd"] == 0.75
     assert found["tools"] == {"Bash": [2, 1]} and list(found["files"].values()) == [[1, 1]]
+
+
+def test_ctrl_c_is_the_pagers_own_key(agent: Lab, popup: Popup) -> None:
+    popup.run("scrollback", "here", rows=15)
+    popup.wait_for("(END)")
+    popup.press("C-c")
+    popup.press("g")
+    wait_until(lambda: "(END)" not in popup.screen(), what="the beginning")
+    popup.press("q")
+    popup.until_left()
