@@ -50,18 +50,23 @@ class Dialog(NamedTuple):
         return next((option for option in self.options if kind_of(option.text) == kind), None)
 
 
+def styled_rows(rows: Sequence[str]) -> list[str]:
+    """The rows with colours only: without links and character sets."""
+    return [OTHER.sub("", row) for row in rows]
+
+
 def plain_rows(rows: Sequence[str]) -> list[str]:
     """The rows without what styles them."""
-    return [SGR.sub("", OTHER.sub("", row)).replace("\xa0", " ").rstrip() for row in rows]
+    return [SGR.sub("", row).replace("\xa0", " ").rstrip() for row in styled_rows(rows)]
 
 
 def cells_of(rows: Sequence[str]) -> list[list[Cell]]:
     """The characters of each row; a style goes on until it is changed, into the next rows too."""
     faint = grey = False
     found = []
-    for row in rows:
+    for row in styled_rows(rows):
         cells: list[Cell] = []
-        for place, part in enumerate(SGR.split(OTHER.sub("", row))):
+        for place, part in enumerate(SGR.split(row)):
             if place % 2:
                 faint, grey = styled(part, faint, grey)
             else:

@@ -14,8 +14,8 @@ from prompt_toolkit.styles import Style
 
 from procy.act.answer import choose
 from procy.act.target import Look, Target
-from procy.errors import PaneBusy
-from procy.parse.composer import Option
+from procy.errors import TmuxError
+from procy.parse.composer import Option, styled_rows
 
 LOOK_S = 0.3
 LETTERS = {"yes": "y", "always": "a", "no": "n"}
@@ -55,9 +55,13 @@ class AnswerPopup:
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     def renew(self, app: Application[str]) -> None:
-        """Look again; leave when the question has been answered elsewhere."""
-        self.look = self.target.look()
-        if self.look.state != "waiting" and not self.look.dialog and not app.is_done:
+        """Look again; leave when the question has been answered elsewhere, or its pane is gone."""
+        try:
+            self.look = self.target.look()
+            is_gone = self.look.state != "waiting" and not self.look.dialog
+        except TmuxError:
+            is_gone = True
+        if is_gone and not app.is_done:
             app.exit(result="gone")
 
     def head(self) -> AnyFormattedText:
@@ -72,7 +76,7 @@ class AnswerPopup:
         rows = list(self.look.rows)
         while rows and not rows[-1].strip():
             rows.pop()
-        return ANSI("\n".join([*rows[-room:], "\x1b[0m"]))
+        return ANSI("\n".join([*styled_rows(rows[-room:]), "\x1b[0m"]))
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -122,7 +126,7 @@ class AnswerPopup:
             return
         try:
             choose(self.target, dialog, option)
-        except PaneBusy as error:
+        except TmuxError as error:
             self.note = str(error)
         else:
             event.app.exit(result="answered")

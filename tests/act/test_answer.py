@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tests.conftest import Lab
+from tests.conftest import Lab, wait_until
+from tests.popups.conftest import Popup
 
 ASKS = r"""
 import sys, tty
@@ -24,3 +25,17 @@ def test_one_answer_goes_to_one_question(lab: Lab) -> None:
     lab.record()
     lab.procy("answer", "-t", lab.pane, "--yes", inside=True)
     assert "touch two" in lab.screen()
+
+
+def test_the_popup_goes_with_its_pane(lab: Lab) -> None:
+    lab.start(sys.executable, "-c", ASKS)
+    lab.wait_for("touch one")
+    lab.record()
+    wait_until(lambda: lab.option("@procy_state"), what="a state")
+    lab.tmux("set-option", "-p", "-t", lab.pane, "@procy_state", "waiting")
+    popup = Popup(lab)
+    popup.run("answer", "-t", lab.pane)
+    popup.wait_for("touch one")
+    lab.tmux("kill-pane", "-t", lab.pane)
+    popup.until_left()
+    assert "exception" not in popup.screen()
