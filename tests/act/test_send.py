@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -99,6 +100,14 @@ def test_two_at_once_come_one_after_the_other(agent: Lab) -> None:
         thread.join()
     wait_until(lambda: len(prompts(agent)) == 3, what="three prompts")
     assert sorted(prompts(agent)) == [f"number {n}" for n in range(3)]
+
+
+def test_one_that_is_on_its_way_keeps_others_back(agent: Lab) -> None:
+    """Whatever the order of their tickets: a computer that sleeps may write an older one later."""
+    path = spools(agent.places.spool)[-1].path
+    with open(path / "send.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused(agent, "another prompt is on its way", "--queue")
 
 
 def test_the_limit_ends_the_waiting_and_not_the_run(agent: Lab) -> None:
@@ -247,6 +256,17 @@ def test_a_shell_that_comes_after_the_agent_gets_nothing(keeper: Lab) -> None:
     words = one.communicate(timeout=20)[1]
     assert one.returncode == 1 and "not there any more" in words
     assert "touch x" not in keeper.screen()
+
+
+def test_who_waits_is_told_when_the_recording_is_over(keeper: Lab) -> None:
+    path = spools(keeper.places.spool)[-1].path
+    (path / "senders").mkdir(mode=0o700)
+    (path / "senders" / f"{1:020d}-{os.getpid()}").touch()
+    one = sending(keeper, "--queue")
+    wait_until(lambda: len(list((path / "senders").iterdir())) == 2, what="a prompt that waits")
+    keeper.procy("stop", "--all")
+    words = one.communicate(timeout=30)[1]
+    assert one.returncode == 1 and "not recorded any more" in words and "Traceback" not in words
 
 
 def test_a_program_that_cannot_be_seen_is_told_apart(lab: Lab) -> None:

@@ -10,7 +10,7 @@ from procy.popups.scrollback import conversation
 from procy.store import write
 from procy.store.db import open_reader, open_writer
 from procy.store.read import find_session
-from tests.conftest import Lab, wait_until
+from tests.conftest import Lab
 from tests.popups.conftest import Popup
 
 
@@ -69,6 +69,7 @@ def test_ctrl_c_is_the_pagers_own_key(agent: Lab, popup: Popup) -> None:
     popup.wait_for("(END)")
     popup.press("C-c")
     popup.press("g")
-    wait_until(lambda: "(END)" not in popup.screen(), what="the beginning")
+    popup.wait_for("1  2026")
     popup.press("q")
     popup.until_left()
+    assert agent.tmux("display-message", "-p", "-t", popup.pane, "#{pane_dead_status}").strip() == "0"
