@@ -145,6 +145,8 @@ def holds_only(shown: str, text: str) -> bool:
     Of text that is written from right to left only the letters are compared: programs put them in order themselves.
     """
     rest, whole = solid(NOTE.sub("", shown)), solid(text)
+    if whole and not rest:
+        return NOTE.search(shown) is not None
     if any(unicodedata.bidirectional(one) in ("R", "AL") for one in whole):
         return not Counter(rest) - Counter(whole)
     return whole.endswith(rest)

@@ -54,6 +54,8 @@ def test_of_long_input_the_end_is_seen() -> None:
         ("[Pasted text #1 +3 lines] MINE", "a\nb\nc\nd", False),
         ("the end of it", "the beginning and the end of it", True),
         ("it the end of", "the beginning and the end of it", False),
+        ("👍🏽", "hello there", False),
+        ("👍🏽", "👍🏽", True),
         ("emoji and Zé", "emoji 👍🏽 and Zé", True),
         ("םולש hello", "שלום hello", True),
         ("םולש hello MINE", "שלום hello", False),
