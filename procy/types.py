@@ -192,6 +192,10 @@ class TranscriptReader(Protocol):
         """What the last lines say about the agent's state."""
 
     @property
+    def pending(self) -> ToolCall | None:
+        """The call that runs, or for which the agent asks."""
+
+    @property
     def title(self) -> str | None:
         """The conversation's name, where it has one."""
 

@@ -161,6 +161,13 @@ class Tmux:
         if done.returncode:
             raise TmuxError(f"tmux load-buffer: {done.stderr.decode('utf-8', 'replace').strip()}")
 
+    def say(self, client: str, text: str, ms: int = 5000) -> None:
+        """A line in a client's status line; formats in it are expanded. tmux 3.2 takes no client here, and chooses one itself."""
+        try:
+            self.run("display-message", "-d", str(ms), "-c", client, text)
+        except TmuxError:
+            self.run("display-message", "-d", str(ms), text)
+
     def run_all(self, commands: Iterable[Sequence[str]]) -> list[str]:
         """Several commands in one list: one round trip, and tmux does nothing else in between. The first that fails ends it.
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from procy.capture.tmux import current_socket
+from procy.capture.tmux import Tmux, current_socket
 from procy.cli.common import as_dicts, db_option, json_option, places_of, print_json, reader, table
 from procy.errors import ProcyError
 from procy.places import Places, make_home
@@ -33,9 +33,10 @@ QUESTION = "Resume: number(s), a(ll), x NUMBER not to be asked again, q(uit)"
 @click.option(
     "--restored", is_flag=True, help="After tmux was restored: record again what was recorded, say what can be resumed."
 )
+@click.option("--started", is_flag=True, help="After tmux was started: the same; where tmux-resurrect is, only say it.")
 @json_option
 @db_option
-def resume_command(only_list: bool, restored: bool, as_json: bool, db: str | None) -> None:
+def resume_command(only_list: bool, restored: bool, started: bool, as_json: bool, db: str | None) -> None:
     """Go on with agents that were cut off when tmux or the machine went down.
 
     Each comes back in the idle shell where it was, else in a new window, recorded as the session that it was.
@@ -45,9 +46,10 @@ def resume_command(only_list: bool, restored: bool, as_json: bool, db: str | Non
     open_writer(places.db).close()
     with reader(db) as connection:
         settle(places, connection)
-        if restored:
+        if restored or started:
             tmux = start.here()
-            record_again(places, tmux, connection)
+            if restored or not has_resurrect(tmux):
+                record_again(places, tmux, connection)
             offer(tmux, len(resumable(connection)))
             return
         rows = resumable(connection)
@@ -59,6 +61,11 @@ def resume_command(only_list: bool, restored: bool, as_json: bool, db: str | Non
             show(rows)
             if not only_list and sys.stdin.isatty():
                 ask(places, connection, rows)
+
+
+def has_resurrect(tmux: Tmux) -> bool:
+    """Whether tmux-resurrect is loaded: it replaces the first pane by those that it restores, so their time comes then."""
+    return bool(tmux.run("show-options", "-gqv", "@resurrect-restore-script-path"))
 
 
 def show(rows: Sequence[sqlite3.Row]) -> None:

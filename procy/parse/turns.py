@@ -50,6 +50,11 @@ class Draft:
             took = None if call.started_ns is None else max(at_ns - call.started_ns, 0) // 1_000_000
             self.calls[key] = replace(call, result=text, status=status, duration_ms=took)
 
+    @property
+    def pending(self) -> ToolCall | None:
+        """The first call of the open turn that has no result: it runs, or waits for permission."""
+        return next((call for call in self.calls.values() if call.result is None), None) if self.status == "open" else None
+
     def change(self, file: FileChange) -> None:
         """A file was changed; a second change of the same file in one turn is added to the first."""
         if before := self.files.get(file.path):

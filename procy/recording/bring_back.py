@@ -17,7 +17,8 @@ from procy.store.resumable import place_of
 
 OFFERED = "@procy_offered"  # server option: the user has been told
 HOOK = "client-attached[8124]"
-SHOWN_MS = "5000"
+SHOWN_MS = 5000
+BY_KEY = "#{?@procy-key-menu,prefix + #{@procy-key-menu}#,u,procy resume}"
 PATIENCE_S = 3.0  # for a new window's shell to draw its prompt
 LOOK_S = 0.05
 
@@ -66,10 +67,10 @@ def offer(tmux: Tmux, count: int) -> None:
     """Tell whoever looks at the server, now or as soon as somebody does, that so many agents can be resumed. Once a server."""
     if not count or tmux.run("show-options", "-gqv", OFFERED):
         return
-    text = f"procy: {count} agent{'' if count == 1 else 's'} can be resumed: prefix + P, u"
+    text = f"procy: {count} agent{'' if count == 1 else 's'} can be resumed: {BY_KEY}"
     tmux.run("set-option", "-g", OFFERED, str(count))
     clients = tmux.run("list-clients", "-F", "#{client_name}")
     for client in clients:
-        tmux.run("display-message", "-d", SHOWN_MS, "-c", client, text)
+        tmux.say(client, text, SHOWN_MS)
     if not clients:
         tmux.run("set-hook", "-g", HOOK, f"display-message -d {SHOWN_MS} '{text}' ; set-hook -gu '{HOOK}'")

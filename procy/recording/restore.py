@@ -117,9 +117,9 @@ def place_now(tmux: Tmux, pane: Pane) -> Place:
 
 
 def shell_waits(pane: Pane) -> bool:
-    """Whether the pane's own shell waits for a command."""
+    """Whether a shell has the pane's terminal."""
     process, _ = program_of(pane)
-    return process is not None and process.pid == pane.pid and is_shell(process)
+    return process is not None and is_shell(process)
 
 
 def idle_shell_at(tmux: Tmux, place: Place) -> Pane | None:

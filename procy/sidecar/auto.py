@@ -110,8 +110,11 @@ class Server:
         process, profile = find_agent(group)
         if process is None or profile is None:
             return
-        waits = process.pid == one.pane.pid and is_shell(process)
-        if waits or process.pid == one.seen or (one.rules.want(process, profile) and self.record(one.pane, process, profile)):
+        if (
+            is_shell(process)
+            or process.pid == one.seen
+            or (one.rules.want(process, profile) and self.record(one.pane, process, profile))
+        ):
             program.again_ns = 0
 
     def record(self, pane: Pane, process: Process, profile: Profile) -> bool:

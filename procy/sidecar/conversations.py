@@ -26,7 +26,7 @@ from procy.sidecar.border import Border
 from procy.sidecar.rows import Rows
 from procy.store import write
 from procy.store.db import iso
-from procy.types import Evidence, Process, Profile, TranscriptFile, Turn
+from procy.types import Evidence, Process, Profile, ToolCall, TranscriptFile, Turn
 
 LAST_WORDS_NS = 1_500_000_000  # an agent may write its last lines after its last output
 
@@ -131,6 +131,11 @@ class Conversations:
             return {"context_left": live[-1].reader.context_left}
         cost = {} if status.cost_usd is None else {"cost_usd": status.cost_usd}
         return {"context_left": status.context_left, **cost}
+
+    def pending(self) -> ToolCall | None:
+        """The tool call that the session's agent is at."""
+        live = [one for one in self.followed.values() if one.rows is self.rows and not one.left]
+        return live[-1].reader.pending if live else None
 
     def books(self) -> Iterator[tuple[Rows, TurnBook]]:
         """The session's own, and its sub-agents'."""

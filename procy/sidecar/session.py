@@ -281,7 +281,8 @@ class Follower:
         profile, process = self.agent.profile, self.agent.process
         told = self.conversations.evidence()
         live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
-        if self.state.changed(live, self.reader, told, self.agent, now_ns, self.trouble):
+        pending = self.conversations.pending()
+        if self.state.changed(live, self.reader, told, self.agent, now_ns, trouble=self.trouble, pending=pending):
             now = self.state.now
             self.rows.change(state=now.state, state_reason=now.reason, state_at=iso(now.at_ns))
             if self.agent_tells():

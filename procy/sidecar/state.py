@@ -9,10 +9,13 @@ import os
 
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
+from procy.recording.foreground import is_shell
 from procy.sidecar.agent import AgentWatch
-from procy.types import Evidence
+from procy.types import Evidence, ToolCall
 
 QUIET_NS = 1_500_000_000
+WHAT = ("command", "cmd", "file_path", "path", "url")  # arguments of tools that say what they are used on
+CUT = 2_000  # characters that are looked at: what a cut makes of a secret lies behind those that are shown
 
 
 class StateWatch:
@@ -45,16 +48,21 @@ class StateWatch:
         agent: AgentWatch,
         now_ns: int,
         trouble: str = "",
+        pending: ToolCall | None = None,
     ) -> bool:
-        """Decide anew; True when state or reason differ from what was told last. ``trouble``: why nothing is recorded."""
+        """Decide anew; True when state or reason differ from what was told last.
+
+        ``trouble``: why nothing is recorded. ``pending``: the call that it is at; asked for where no hook told the question.
+        """
         found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
         reason = shown(f"not recorded: {trouble}" if trouble else found.reason)
         if found.state != "waiting" and self.question_ns < found.at_ns:  # it was answered
             self.question = ""
-        if found.state == "waiting" and self.question and "permission" in reason:
-            reason = f"permission: {self.question}"
+        question = self.question or (described(pending.name, pending.input) if pending else "")
+        if found.state == "waiting" and question and "permission" in reason:
+            reason = f"permission: {question}"
         if self.told and (found.state, reason) == (self.now.state, self.now.reason):
             return False
         at_ns = found.at_ns or now_ns
@@ -65,9 +73,12 @@ class StateWatch:
         return True
 
     def of_program(self, screen: TerminalReader, agent: AgentWatch, now_ns: int) -> Evidence:
-        """A program that tells nothing: idle when the pane's shell waits, or when it waits for a line and nothing moves."""
+        """A program that tells nothing: idle when it is a shell, or when it waits for a line and nothing moves.
+
+        A shell that runs a command has given it the terminal.
+        """
         since_ns = screen.last_ns
-        if screen.shell_waits:
+        if screen.shell_waits or (agent.process and is_shell(agent.process)):
             return Evidence("idle", "", since_ns)
         name = os.path.basename(agent.process.argv[0]) if agent.process and agent.process.argv else ""
         moves = now_ns - since_ns < QUIET_NS
@@ -84,8 +95,17 @@ def describe_request(payload: str) -> str:
     """``Bash touch x`` from a PermissionRequest hook."""
     try:
         fields = json.loads(payload)
-        inputs = fields.get("tool_input") or {}
-        what = inputs.get("command") or inputs.get("file_path") or inputs.get("url") or ""
-        return shown(f"{fields.get('tool_name', '')} {what}")[:200]
+        return described(str(fields.get("tool_name", "")), json.dumps(fields.get("tool_input")))
     except (ValueError, AttributeError):
         return ""
+
+
+def described(tool: str, arguments: str) -> str:
+    """A tool and what it is used on, of its JSON arguments: a command, a file, an address."""
+    try:
+        inputs = json.loads(arguments)
+    except ValueError:
+        inputs = None
+    found = [inputs[name] for name in WHAT if inputs.get(name)] if isinstance(inputs, dict) else []
+    what = " ".join(map(str, found[0])) if found and isinstance(found[0], list) else str(found[0]) if found else ""
+    return shown(f"{tool} {what}"[:CUT])[:200]

@@ -201,8 +201,8 @@ tend_server() {
     else
         printf "set-hook -gu '%s'\n" "$HOOK"
     fi
-    # once a server: after a reboot what was cut off is recorded again, or offered
-    again='#{q:@procy_program} resume --restored >/dev/null 2>&1 || :' # tmux shows a job that fails
+    # once a server: after a reboot what was cut off is recorded again, or offered, when all plugins are loaded
+    again='sleep 2; #{q:@procy_program} resume --started >/dev/null 2>&1 || :' # tmux shows a job that fails
     printf '%s\n' "if-shell -F '#{@procy_restored}' '' {
     set-option -g @procy_restored 1
     run-shell -b $(quoted "$again")

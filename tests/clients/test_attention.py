@@ -13,7 +13,7 @@ import pytest
 from tests.clients.driver import Driver
 from tests.clients.homes import HOMES, Home
 from tests.clients.install import CLIENTS, ClientUnavailable, install
-from tests.clients.recording import Recording, recorded, state
+from tests.clients.recording import Recording, begin_recording, recorded, state
 from tests.model_server import ModelServer
 
 pytestmark = pytest.mark.clients
@@ -53,6 +53,24 @@ def test_every_state_is_shown_within_a_second(driver: Driver) -> None:
     driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
     assert int(count(driver, "since")) >= asked
     driver.until(lambda: " tok" in count(driver, "today"), "tokens of today", seconds=5)
+
+
+def test_an_agent_without_hooks_of_ours_says_what_it_asks_for_too(
+    client: str, executable: Path, server: ModelServer, tmp_path: Path
+) -> None:
+    """One that ran before it was recorded, or records itself: the question is the call in its transcript."""
+    home = HOMES[client](tmp_path, executable, server.url, ask=True)
+    with Driver(home) as driver:
+        begin_recording(recorded(home), driver)
+        driver.type("ask: touch asked.txt")
+        driver.enter()
+        driver.until_screen(home.permission_question)
+        driver.until(lambda: state(driver)[0] == "waiting", "waiting", seconds=5)
+        driver.until(lambda: "touch asked.txt" in state(driver)[1], f"what it asks for, not {state(driver)}", seconds=3)
+        driver.answer(home.permission_question, "Enter")
+        driver.until_ended(1)
+        driver.until(lambda: state(driver) == ("idle", ""), "idle", seconds=3)
+    Recording(recorded(home)).stop()
 
 
 def test_a_failed_turn_is_an_error_until_the_next_prompt(driver: Driver) -> None:

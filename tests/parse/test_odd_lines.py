@@ -183,3 +183,13 @@ def test_altered_lines_raise_nothing_and_touch_no_other_turn(data: st.DataObject
     assert ("a new prompt", "its answer", "done") in [(turn.prompt, turn.response, turn.status) for turn in turns]
     evidence = odd.evidence()
     assert isinstance(evidence, Evidence) and evidence.state in get_args(State)
+
+
+def test_codex_names_a_skill_in_its_prompt_once() -> None:
+    """``$imagegen`` comes as text and as an item of its own."""
+    skill = {"type": "skill", "name": "imagegen", "path": "/x/SKILL.md"}
+    content = [{"type": "text", "text": "what is $imagegen"}, skill, {"type": "image", "image_url": "data:"}]
+    turns = feed(
+        new_reader("codex", "s"), [codex_line(1, type="task_started"), codex_item(1, type="UserMessage", content=content)]
+    )
+    assert [turn.prompt for turn in turns] == ["what is $imagegen\n[image]"]

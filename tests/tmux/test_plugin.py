@@ -25,6 +25,7 @@ COLUMNS, ROWS = 130, 32
 POPUPS = {  # key: what procy is given, after which -t PANE comes
     "!": "prompt", "A": "answer", "H": "pick", "F": "correct", "S": "scrollback", "Y": "copy",
 }  # fmt: skip
+SETTLED = "set -g @procy_restored 1\n"  # what was cut off has been looked after
 STUB = """#!/bin/sh
 printf '%s|%s\\n' "$*" "$PWD" >> {calls}
 printf 'stub: %s\\n' "$*"
@@ -65,7 +66,7 @@ class Desk(Lab):
     def begin(self, config: str = "", command: str | None = None) -> None:
         """Start the server with this configuration, whose last line loads the plugin."""
         command = f"set -g @procy-command {shlex.quote(str(self.stub))}\n" if command is None else command
-        self.config.write_text(f"{command}{config}\nrun-shell {shlex.quote(self.plugin_command())}\n")
+        self.config.write_text(f"{SETTLED}{command}{config}\nrun-shell {shlex.quote(self.plugin_command())}\n")
         size = ("-x", str(COLUMNS), "-y", str(ROWS), "-c", str(self.work))
         self.pane = self.tmux(
             "-f", str(self.config), "new-session", "-d", "-P", "-F", "#{pane_id}", *size, "-n", "one", "cat"
@@ -131,9 +132,7 @@ class Desk(Lab):
         return found[1] if found else ""
 
     def calls(self) -> list[str]:
-        """What procy was asked, besides what loading asks once."""
-        lines = self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
-        return lines[1:] if lines and lines[0].startswith("resume --restored|") else lines
+        return self.calls_file.read_text().splitlines() if self.calls_file.exists() else []
 
     def everything(self) -> str:
         shown = [("show-options", "-g"), ("show-options", "-gw"), ("show-hooks", "-g"), ("list-keys",), ("list-keys", "-N")]
@@ -465,12 +464,11 @@ def test_the_sidecar_is_told_when_something_needs_it(desk: Desk) -> None:
 
 def test_what_was_cut_off_is_looked_after_once_a_server(desk: Desk) -> None:
     """After a reboot; loading the plugin again is no reason to."""
-    desk.begin()
-    wait_until(desk.calls_file.exists, what="the first load's call")
+    desk.begin("set -gu @procy_restored")
     desk.load()
-    desk.load()
-    desk.tmux("run-shell", f"{desk.stub} over")
-    assert [call.partition("|")[0] for call in desk.calls_file.read_text().splitlines()] == ["resume --restored", "over"]
+    wait_until(desk.calls, what="the call")
+    assert [call.partition("|")[0] for call in desk.calls()] == ["resume --started"]
+    assert desk.value("@procy_restored") == "1"
 
 
 def test_the_hook_of_tmux_resurrect_runs_ours_after_the_users(desk: Desk, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from procy.parse.transcripts.shapes import (
     read_record,
 )
 from procy.parse.turns import Draft
-from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnKind, TurnStatus, Usage
+from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnKind, TurnStatus, Usage
 
 WRAPPED = re.compile(r"\s*<(?:command|local-command|bash)-")
 TAG = re.compile(r"<([a-z][a-z-]*)>(.*?)</\1>", re.DOTALL)
@@ -96,6 +96,10 @@ class Reader:
 
     def evidence(self) -> Evidence | None:
         return self.last
+
+    @property
+    def pending(self) -> ToolCall | None:
+        return self.current.pending if self.current else None
 
     # -- line types -------------------------------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from typing import Any
 from procy.parse.times import from_iso, from_milliseconds
 from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_dict, as_json, as_list, as_text, read_record
 from procy.parse.turns import PARAGRAPH, Draft
-from procy.types import Evidence, FileChange, ToolStatus, Turn, TurnStatus, Usage
+from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnStatus, Usage
 
 BASELINE_TOKENS = 12_000  # instructions and tools; ``codex-rs/protocol``, ``percent_of_context_window_remaining``
+NAMED_IN_TEXT = ("skill", "mention")  # types of input items
 
 
 class Reader:
@@ -79,6 +80,10 @@ class Reader:
 
     def evidence(self) -> Evidence | None:
         return self.last
+
+    @property
+    def pending(self) -> ToolCall | None:
+        return self.current.pending if self.current else None
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
@@ -223,9 +228,10 @@ class Reader:
 
 
 def content_text(content: object) -> str:
-    """Text blocks joined; others (images, mentions) leave a mark."""
-    blocks = [block for block in as_list(content) if isinstance(block, dict)]
-    return "\n".join(as_text(block["text"]) if "text" in block else f"[{block.get('type')}]" for block in blocks)
+    """Text blocks joined; images leave a mark. Skills and mentions are named in the text already."""
+    blocks = [as_dict(block) for block in as_list(content)]
+    told = [block for block in blocks if block and block.get("type") not in NAMED_IN_TEXT]
+    return "\n".join(as_text(block["text"]) if "text" in block else f"[{block.get('type')}]" for block in told)
 
 
 def context_left(used: int, window: int) -> int:
