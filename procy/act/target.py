@@ -112,10 +112,13 @@ class Target:
             os.close(terminal)
 
     def frames_pastes(self) -> bool:
-        """Whether pasted text arrives framed (mode 2004). Where the program began before its recording: not known, so yes."""
+        """Whether pasted text arrives framed (mode 2004). Agents with a composer ask for that when they start, maybe before
+        their recording; it is not known of another program that began before, so yes."""
         flag = self.tmux.show(self.name, "#{bracket_paste_flag}")  # tmux 3.7 and newer
         if flag in ("0", "1"):
             return flag == "1"
+        if self.profile and self.profile.composer:
+            return True
         with open_reader(self.places.db) as connection:
             log = TerminalLog(connection, self.places.spool, self.session_id)
             escapes = log.picture_at(log.end()).escapes

@@ -1,6 +1,7 @@
 """The turns of one session as they become known: where each lies in the terminal's bytes, and which to write."""
 
 from bisect import bisect_right, insort
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from procy.recording.timeline import Timeline
 from procy.types import Turn
 
+LATE_NS = 1_500_000_000  # an agent tells of the next prompt, which may have come meanwhile, a moment after it
+RECENT = 8  # turns that have settled and may be looked at again
 SETTLE_NS = 1_000_000_000  # a terminal shows the end of an answer a moment after the transcript has it
 
 
@@ -27,12 +30,14 @@ class TurnBook:
         self.known: set[str] = set()
         self.open: dict[str, Turn] = {}  # not settled
         self.changed: set[str] = set()
+        self.settled: deque[Turn] = deque(maxlen=RECENT)
 
     def put(self, turns: Iterable[Turn]) -> None:
         for turn in turns:
             if turn.key not in self.known:
                 self.known.add(turn.key)
                 insort(self.starts, turn.started_ns)
+                self.take_back(turn.started_ns)
             self.open[turn.key] = turn
             self.changed.add(turn.key)
 
@@ -40,14 +45,22 @@ class TurnBook:
         """A turn began then that is not to be told of; the one before it ends where it ended."""
         insort(self.starts, at_ns)
 
+    def take_back(self, started_ns: int) -> None:
+        """A turn that began then is learned of late: where the one before it ends is another place, if it had settled."""
+        for turn in self.settled:
+            if turn.started_ns < started_ns <= (turn.ended_ns or 0) + SETTLE_NS:
+                self.open.setdefault(turn.key, turn)
+                self.changed.add(turn.key)
+
     def take(self, now_ns: int) -> list[Entry]:
         """What is to be written now. A turn that has just ended comes again when the terminal has caught up."""
         entries = []
         for key, turn in list(self.open.items()):
-            settled = turn.ended_ns is not None and now_ns > turn.ended_ns + SETTLE_NS
+            settled = turn.ended_ns is not None and now_ns > turn.ended_ns + SETTLE_NS + LATE_NS
             if settled or key in self.changed:
                 entries.append(Entry(self.located(turn), settled))
             if settled:
+                self.settled.append(turn)
                 del self.open[key]
         self.changed.clear()
         return sorted(entries, key=lambda entry: entry.turn.started_ns)

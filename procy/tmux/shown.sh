@@ -1,5 +1,6 @@
 #!/bin/sh
 # shown.sh PROGRAM WORDS...: runs it; what failed, or only prints, stays in the popup until it was read.
+trap 'exit 0' INT # a popup that ends by a signal makes tmux write over the pane that its job failed
 "$@"
 status=$?
 case $status:$2 in

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from procy.capture.spool import spools
+from procy.recording.start import recordings
 from tests.conftest import Lab, wait_until
 
 LINES = 'Look at this:\n\n    def f(x):\n        return x\n\n and „say" what $it does; #{pane_id} 漢字 👍🏽'
@@ -194,6 +195,20 @@ def test_what_does_not_show_is_not_sent(agent: Lab) -> None:
     agent.wait_for("into the void")
     assert prompts(agent) == []
     assert agent.rows("SELECT status FROM injections") == [{"status": "withheld"}]
+
+
+def test_lines_reach_an_agent_that_recorded_itself(lab: Lab) -> None:
+    """It asked for framed pastes before its recording began, and tmux before 3.7 does not tell that."""
+    lab.environment["PROCY_DEMO_TRANSCRIPT"] = str(lab.root / "demo.jsonl")
+    lab.start()
+    lab.type(f"sh -c '{sys.executable} -m procy.demo.agent; true'")
+    lab.wait_for("ctrl-d leaves")
+    lab.record()
+    lab.type("hello")
+    wait_until(lambda: lab.option("@procy_state") == "idle", what="idle")
+    recordings(lab.places)[0].change_meta(agent_pid=int(lab.option("pane_pid")))  # as the sidecar notes it
+    send(lab, "--wait", text="first\nsecond")
+    assert prompts(lab) == ["hello", "first\nsecond"]
 
 
 def test_wrong_use_is_said(agent: Lab) -> None:

@@ -173,7 +173,7 @@ def test_a_recorded_pane_is_recorded_again_after_a_restore(two: Lab) -> None:
     two.type("echo after")
     wait_until(lambda: "echo after" in [turn["prompt"] for turn in two.turns()], what="the turn after")
     assert {turn["session_id"] for turn in two.turns()} == {spool.session_id}
-    assert_a_client_is_told(two, "procy: 1 agent can be resumed: prefix + P, u")
+    assert_a_client_is_told(two, "procy: 1 agent can be resumed: procy resume")
     assert offered(two) == [spool.session_id]
     recorded = two.recorded(spool.session_id)
     assert recorded.index(b"before") < recorded.index(b"after")

@@ -248,7 +248,7 @@ def test_rebuild_derives_the_same_turns(driver: Driver) -> None:
     driver.until(lambda: state(driver)[0] == "idle", "idle")
     recording = Recording(driver.home)
     recording.until_turns(5)
-    time.sleep(2.5)
+    time.sleep(4)
     os.kill(int(driver.show("#{pane_pid}")), signal.SIGTERM)
     recording.until("SELECT 1 FROM sessions WHERE status IN ('ended', 'lost')", seconds=20)
     columns = "id, seq, kind, prompt, response, status, model, started_at, ended_at, input_tokens, terminal_from, terminal_to"

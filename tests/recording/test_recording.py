@@ -8,7 +8,7 @@ import json
 from procy.recording.cast import Mark, cast
 from procy.recording.timeline import Timeline
 from procy.recording.transcripts import Writers
-from procy.recording.turnbook import SETTLE_NS, TurnBook
+from procy.recording.turnbook import LATE_NS, SETTLE_NS, TurnBook
 from procy.types import Picture, Read, Turn
 
 SECOND = 1_000_000_000
@@ -95,8 +95,8 @@ def test_a_turn_is_told_at_once_and_again_when_it_has_settled() -> None:
     assert turns.take(11 * SECOND) == []
     turns.put([turn("a", 10, 20)])
     assert [entry.settled for entry in turns.take(20 * SECOND)] == [False]
-    assert turns.take(20 * SECOND + SETTLE_NS // 2) == []
-    (entry,) = turns.take(21 * SECOND + 1)
+    assert turns.take(20 * SECOND + SETTLE_NS + LATE_NS) == []
+    (entry,) = turns.take(20 * SECOND + SETTLE_NS + LATE_NS + 1)
     assert entry.settled and entry.turn.terminal_to == 220
     assert turns.take(99 * SECOND) == []
 
@@ -116,3 +116,13 @@ def test_an_idle_agent_leaves_no_open_turn() -> None:
     (entry,) = turns.take(50 * SECOND)
     assert (entry.turn.key, entry.turn.status, entry.turn.ended_ns) == ("a", "interrupted", 30 * SECOND)
     assert [(one.key, one.status) for one in turns.close(60 * SECOND)] == [("later", "interrupted")]
+
+
+def test_a_turn_learned_of_late_ends_the_one_before_it() -> None:
+    """The next prompt came at once, and its agent told of it when the first turn had settled."""
+    turns = book()
+    turns.put([turn("a", 10, 20)])
+    (entry,) = turns.take(30 * SECOND)
+    assert entry.settled and entry.turn.terminal_to == 220
+    turns.put([turn("b", 20.5)])
+    assert {entry.turn.key: entry.turn.terminal_to for entry in turns.take(31 * SECOND)} == {"a": 210, "b": None}

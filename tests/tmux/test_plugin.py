@@ -292,6 +292,19 @@ def test_a_command_that_fails_in_a_popup_can_be_read(desk: Desk) -> None:
     desk.close("procy: no. Do this")
 
 
+def test_ctrl_c_leaves_such_a_popup_and_nothing_is_written_over_the_pane(desk: Desk) -> None:
+    desk.begin()
+    desk.stub.write_text("#!/bin/sh\necho 'procy: no. Do this' >&2\nexit 1\n")
+    desk.attach()
+    desk.key("H")
+    desk.until_seen("Enter closes this")
+    desk.outer("send-keys", "C-c")
+    desk.until_gone("Enter closes this")
+    desk.key("R")  # its words come after what the popup left
+    desk.until_seen("procy: no. Do this")
+    assert "returned" not in desk.seen()
+
+
 def test_the_menu_says_what_can_be_done_now(desk: Desk) -> None:
     desk.begin()
     desk.attach()
