@@ -32,7 +32,7 @@ def take_back(target: Target, prompt: str) -> None:
     """Empty the composer where the agent put the interrupted prompt back into it, line by line. What else is typed stays."""
     for _ in range(2 * len(prompt.splitlines()) + 2):
         typed = target.typed(target.look())
-        if not typed or not (holds_only(typed, prompt) or solid(prompt).startswith(solid(typed))):
+        if not typed or not (holds_only(typed, prompt) or (solid(typed) and solid(prompt).startswith(solid(typed)))):
             return
         target.tmux.press(target.name, "C-u")
         time.sleep(2 * POLL_S)

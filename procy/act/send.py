@@ -16,19 +16,20 @@ from typing import Literal
 from procy import ids
 from procy.act.composer import cleaned
 from procy.act.proof import confirmation, is_command
-from procy.act.target import Target, check
+from procy.act.target import Look, Target, check, check_reach
 from procy.errors import PaneBusy, PaneRefuses, ProcyError
 from procy.parse.composer import holds_only
 from procy.parse.redact import mask
 from procy.store import injections
-from procy.store.db import open_writer
-from procy.store.write import transaction
+from procy.store.db import open_reader
+from procy.store.write import written
 
 PAUSE_S = 0.25  # Codex takes an Enter sooner after text for a line feed of a paste (its window is 120 ms)
 DRAW_S = 10.0  # a paste of 100 KB is drawn in far less
 CALM_S = 0.1  # a composer that has not changed for so long is drawn
 VERIFY_S = 1.5  # after an Enter
 PRESSES = 3
+ROW_S = 5.0
 POLL_S = 0.05
 COMPLETED = re.compile(r"(?:^|\s)[@$]\S*\Z|\\\Z")  # Enter would complete that word, or (backslash) begin a new line
 
@@ -37,10 +38,10 @@ Proof = Literal["transcript", "hook", "screen"]
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A prompt that arrived, and what shows it."""
+    """A prompt that was sent, and what shows that it arrived; None for a program of which nothing can."""
 
     injection_id: str
-    proof: Proof
+    proof: Proof | None
 
 
 def deliver(target: Target, text: str, human: bool = False) -> Delivery:
@@ -57,23 +58,39 @@ def deliver(target: Target, text: str, human: bool = False) -> Delivery:
         raise PaneRefuses(f"{target.program} would take each line of it for a prompt", "Send one line")
     now_ns = time.time_ns()
     injection_id = ids.new_id(now_ns, secrets.token_bytes(10))
-    with open_writer(target.places.db) as connection, transaction(connection):
+    await_row(target)
+    with written(target.places.db) as connection:
         injections.add(connection, injection_id, target.session_id, now_ns, text, mask(text))
-    status, proof = "withheld", None
+    composer, proof = Composer(target, text), None
     try:
-        composer = Composer(target, text)
         composer.put()
         composer.enter()
-        status = "unconfirmed"
         proof = confirmation(target, injection_id, now_ns, text) or ("screen" if composer.left else None)
-        status = "delivered" if proof else status
     finally:
-        with open_writer(target.places.db) as connection, transaction(connection):
+        status = "delivered" if proof else "unconfirmed" if composer.pressed else "withheld"
+        with written(target.places.db) as connection:
             injections.settle(connection, injection_id, status, proof)
-    if proof is None:
+    if proof is None and composer.is_seen:
         what = f"the prompt was typed into pane {target.name}, but nothing shows that {target.program} took it"
         raise ProcyError(what, "Look at the pane: it may still stand there")
     return Delivery(injection_id, proof)
+
+
+def said_of(target: Target, delivery: Delivery) -> str:
+    """In words, what was seen of a delivery."""
+    if delivery.proof is None:
+        return f"typed into pane {target.name} with Enter; nothing can tell whether {target.program} took it"
+    return f"sent to {target.program} in pane {target.name} (seen by {delivery.proof})"
+
+
+def await_row(target: Target) -> None:
+    """Wait until the sidecar has written down the session that the prompt belongs to. Raises PaneBusy."""
+    until = time.monotonic() + ROW_S
+    with open_reader(target.places.db) as connection:
+        while not connection.execute("SELECT 1 FROM sessions WHERE id = ?", (target.session_id,)).fetchone():
+            if time.monotonic() > until:
+                raise PaneBusy(f"the recording of pane {target.name} is not in the database yet", "Try again in a moment")
+            time.sleep(POLL_S)
 
 
 class Composer:
@@ -82,6 +99,7 @@ class Composer:
     def __init__(self, target: Target, text: str) -> None:
         self.target, self.text = target, text
         self.is_seen = bool(target.profile and target.profile.composer)
+        self.pressed = False
         self.left = False  # the text was there and is gone
 
     def put(self) -> None:
@@ -96,23 +114,25 @@ class Composer:
             self.wait(self.holds_text, DRAW_S)
 
     def enter(self) -> None:
-        """Press Enter until the text has left. Raises PaneBusy, without a press, where a human has changed it."""
-        for press in range(PRESSES):
-            if self.is_seen and not self.holds_text(self.shown()):
-                if press:  # it has left a little late
+        """Press Enter until the text has left. Raises PaneBusy or PaneRefuses, without a press, where a human was faster."""
+        for _ in range(PRESSES):
+            look = self.target.look()
+            if self.is_seen and not self.holds_text(self.shown(look)):
+                if self.pressed:  # it has left a little late
                     self.left = True
                     return
-                there = "something else than the prompt" if self.shown() else "no prompt"
+                there = "something else than the prompt" if self.shown(look) else "no prompt"
                 what = f"{there} stands in pane {self.target.name} after it was typed"
                 raise PaneBusy(what, "It was not sent; look at what is typed there, and send or delete it")
+            check_reach(self.target, look)
+            self.pressed = True
             self.target.tmux.press(self.target.name, "Enter")
-            self.left = not self.is_seen or self.wait(lambda shown: not self.holds_text(shown), VERIFY_S)
-            if self.left:
+            self.left = self.is_seen and self.wait(lambda shown: not self.holds_text(shown), VERIFY_S)
+            if self.left or not self.is_seen:
                 return
 
-    def shown(self) -> str | None:
+    def shown(self, look: Look) -> str | None:
         """What stands in the composer. A ``!`` at the beginning becomes its mark."""
-        look = self.target.look()
         typed = self.target.typed(look)
         if typed is None and self.text.startswith("!"):
             command = self.target.typed(look, ("!",))
@@ -125,11 +145,11 @@ class Composer:
     def wait(self, wanted: Callable[[str | None], bool], patience_s: float) -> bool:
         """Until the composer shows what is wanted and has come to rest; False when it does not in time."""
         until = time.monotonic() + patience_s
-        shown, since = self.shown(), time.monotonic()
+        shown, since = self.shown(self.target.look()), time.monotonic()
         while time.monotonic() < until:
             if wanted(shown) and time.monotonic() - since >= CALM_S:
                 return True
             time.sleep(POLL_S)
-            now = self.shown()
+            now = self.shown(self.target.look())
             shown, since = now, since if now == shown else time.monotonic()
         return wanted(shown)

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from procy.capture import process as processes
 from procy.capture.spool import Spool
 from procy.capture.tmux import Pane, Tmux
 from procy.errors import PaneBusy, PaneRefuses
 from procy.parse.composer import Dialog, read_composer, read_dialog
 from procy.places import Places
-from procy.recording.foreground import find_agent, is_shell
+from procy.recording.foreground import is_shell, program_of
 from procy.recording.start import find_spool
 from procy.recording.terminal import TerminalLog
 from procy.store.db import open_reader
+from procy.store.read import short
 from procy.types import Process, Profile
 
 FACTS = ("pane_dead", "pane_in_mode", "pane_input_off", "cursor_x", "cursor_y", "@procy_state", "@procy_reason")
@@ -68,6 +68,11 @@ class Target:
         if self.profile and self.profile.composer:
             return self.profile.title
         return os.path.basename(self.process.argv[0]) if self.process and self.process.argv else "nothing that can be seen"
+
+    def has_terminal(self) -> bool:
+        """Whether that program has the pane's terminal still. After it comes a shell, whose prompt may look like a composer."""
+        process, _ = program_of(self.pane)
+        return process is not None and self.process is not None and process.pid == self.process.pid
 
     def look(self) -> Look:
         """Facts and screen in one tmux command list, so they are of one moment."""
@@ -126,10 +131,14 @@ def find_target(places: Places, handle: str, any_program: bool = False) -> Targe
     meta = spool.meta()
     tmux = Tmux(meta.tmux_socket)
     pane = tmux.pane(meta.pane_id)
-    group = processes.foreground_group(pane.pid)
-    process, profile = find_agent(group) if group else (None, None)
+    if pane.server_pid != meta.server_pid:
+        what = f"the tmux server of session {short(meta.session_id)} is gone"
+        raise PaneRefuses(what, "See what is recorded: procy status")
+    process, profile = program_of(pane)
     target = Target(places, spool, tmux, pane, process, profile)
-    if process and is_shell(process):
+    if process is None:
+        raise PaneRefuses(f"what runs in pane {pane.pane_id} cannot be seen", "Type it there yourself")
+    if is_shell(process):
         raise PaneRefuses(f"pane {pane.pane_id} runs a shell ({target.program})", "Start the agent in it first")
     if not any_program and not (profile and profile.composer):
         what = f"pane {pane.pane_id} runs {target.program}, which is no agent that procy knows"
@@ -140,9 +149,8 @@ def find_target(places: Places, handle: str, any_program: bool = False) -> Targe
 def check(target: Target, look: Look, human: bool = False) -> None:
     """Raise PaneBusy for what passes, PaneRefuses for what does not. ``human``: whoever may be typing asked for this."""
     name = target.name
-    check_input(name, look.dead, look.in_mode, look.input_off)
-    if target.spool.meta().wanted != "recording":
-        raise PaneRefuses(f"the recording of pane {name} is paused", f"Go on with it: procy pause {name}")
+    check_reach(target, look)
+    check_recording(target)
     if look.state == "waiting":
         raise PaneBusy(f"{target.program} in pane {name} asks ({look.reason})", f"Answer it: procy answer -t {name}")
     if not human and target.somebody_types():
@@ -151,6 +159,21 @@ def check(target: Target, look: Look, human: bool = False) -> None:
         check_agent(target, look)
     elif target.takes_lines():
         raise PaneRefuses(f"the program in pane {name} reads line by line", "Type it there yourself")
+
+
+def check_reach(target: Target, look: Look) -> None:
+    """Raise where keys would not reach that very program."""
+    check_input(target.name, look.dead, look.in_mode, look.input_off)
+    if not target.has_terminal():
+        raise PaneRefuses(f"{target.program} in pane {target.name} is not there any more", "Start it again")
+
+
+def check_recording(target: Target) -> None:
+    wanted = target.spool.wanted()
+    if wanted == "paused":
+        raise PaneRefuses(f"the recording of pane {target.name} is paused", f"Go on with it: procy pause {target.name}")
+    if wanted != "recording":
+        raise PaneRefuses(f"pane {target.name} is not recorded any more", f"Record it: procy record -t {target.name}")
 
 
 def check_input(pane_id: str, dead: bool, in_mode: bool, input_off: bool) -> None:

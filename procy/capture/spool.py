@@ -137,6 +137,13 @@ class Spool:
         fields["repository"] = tuple((name, value) for name, value in fields["repository"])
         return Meta(**fields)
 
+    def wanted(self) -> str:
+        """What is wanted of the session; "" where the folder is gone."""
+        try:
+            return self.meta().wanted
+        except (OSError, ValueError, TypeError):
+            return ""
+
     def write_private(self, content: str) -> Path:
         """A file for the agent that outlives this folder: it may be read again for as long as the agent runs."""
         folder = self.path.parent / "private"

@@ -91,7 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except ProcyError as error:
-        print(f"procy: {error}", file=sys.stderr)
+        from procy.ui.words import printable
+
+        print(f"procy: {printable(str(error))}", file=sys.stderr)  # it may hold words of an agent
         return 1
     except BrokenPipeError:
         sys.stderr.close()

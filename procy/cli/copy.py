@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from procy.capture.tmux import Tmux, current_socket
-from procy.cli.common import db_option, one_line, reader, session_argument, table
+from procy.cli.common import db_option, json_option, one_line, print_json, reader, session_argument, table
 from procy.cli.show import find
 from procy.errors import HandleError, ProcyError
 from procy.popups.copy import BUFFER, Copyable, choose, copyables, first_line
@@ -23,15 +23,18 @@ from procy.store.read import turn_with_answer
 @click.option("--all", "what", flag_value="all", help="All its code blocks, one after another.")
 @click.option("--list", "what", flag_value="list", help="Print what can be copied.")
 @click.option("--code", type=click.IntRange(min=1), metavar="N", help="Its code block with that number.")
+@json_option
 @db_option
-def copy_command(handle: str | None, target: str, what: str | None, code: int | None, db: str | None) -> None:
+def copy_command(handle: str | None, target: str, what: str | None, code: int | None, as_json: bool, db: str | None) -> None:
     """Copy the last answer, or a code block of it, to tmux and the clipboard.
 
     On a terminal one chooses from a list. SESSION may be a turn too, as last:3. Outside tmux it is printed.
     """
     with reader(db) as connection:
         found = copyables(the_turn(connection, handle or target or "last"))
-    if what == "list":
+    if as_json:
+        print_json([one._asdict() for one in found])
+    elif what == "list":
         show(found)
     elif code or what:
         say(copy(picked(found, what, code)))

@@ -13,7 +13,7 @@ import click
 from procy import ids
 from procy.act.interrupt import interrupt, take_back
 from procy.act.queue import turn_to_send
-from procy.act.send import deliver
+from procy.act.send import deliver, said_of
 from procy.act.target import Target, find_target
 from procy.capture.tmux import current_socket
 from procy.cli.common import db_option, places_of, reader
@@ -22,9 +22,8 @@ from procy.parse.redact import mask
 from procy.places import Places
 from procy.recording.start import find_spool
 from procy.store import corrections
-from procy.store.db import open_writer
 from procy.store.read import find_session, find_turn, short
-from procy.store.write import transaction
+from procy.store.write import written
 
 MOMENT_S = 2.0
 SCISSORS = "# ------------------------ >8 ------------------------"
@@ -72,7 +71,7 @@ def correct_command(turn: str, target: str, send: bool, to: str | None, note: st
         return
     now_ns = time.time_ns()
     correction_id = ids.new_id(now_ns, secrets.token_bytes(10))
-    with open_writer(places.db) as connection, transaction(connection):
+    with written(places.db) as connection:
         values = (mask(corrected.prompt), mask(corrected.note), getpass.getuser())
         corrections.add(connection, correction_id, now_ns, row, *values)
     click.echo(f"kept as correction {short(correction_id)} of turn {short(row['id'])}", err=True)
@@ -110,4 +109,4 @@ def resend(target: Target, rejected: str, chosen: str) -> None:
     with turn_to_send(target, MOMENT_S):
         take_back(target, rejected)
         delivery = deliver(target, chosen, human=True)
-    click.echo(f"sent to {target.program} in pane {target.name} (seen by {delivery.proof})", err=True)
+    click.echo(said_of(target, delivery), err=True)

@@ -21,9 +21,9 @@ from procy.recording.markdown import markdown
 from procy.recording.marks import marks_of
 from procy.recording.terminal import TerminalLog
 from procy.store import read
-from procy.store.db import explained, from_iso, open_writer
+from procy.store.db import from_iso
 from procy.store.forgotten import add_export
-from procy.store.write import transaction
+from procy.store.write import written
 
 out_option = click.option("-o", "--out", type=click.Path(dir_okay=False), help="File to write (default: standard output).")
 unredacted_option = click.option("--unredacted", is_flag=True, help="Leave keys and tokens in.")
@@ -100,11 +100,8 @@ def noted(
     with writing(out) as file:
         hashed = Hashed(file)
         yield row, hashed
-    path = places_of(db).db
-    writer = open_writer(path)
-    with explained(path), transaction(writer):
+    with written(places_of(db).db) as writer:
         add_export(writer, row["id"], kind, out and os.path.abspath(out), hashed.sha256.hexdigest(), time.time_ns())
-    writer.close()
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def read_status(path: str) -> tuple[list[dict[str, object]], Today]:
         connection.row_factory = sqlite3.Row
         sessions = [dict(row) for row in connection.execute(RECORDED)]
         return sessions, read_today(connection, datetime.now().astimezone())
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if "unable to open" in str(error) or "no such table" in str(error):
             return [], Today()
         from procy.store.db import explain, open_writer

@@ -22,6 +22,7 @@ from procy.recording.restore import record_again, settle
 from procy.store.db import iso, open_writer
 from procy.store.read import short
 from procy.store.resumable import decline, resumable
+from procy.store.write import written
 from procy.ui.words import ago, home_short, one_line
 
 QUESTION = "Resume: number(s), a(ll), x NUMBER not to be asked again, q(uit)"
@@ -96,7 +97,7 @@ def ask(places: Places, connection: sqlite3.Connection, rows: Sequence[sqlite3.R
     declined, numbers = answer
     chosen = [rows[number - 1] for number in numbers]
     if declined:
-        with open_writer(places.db) as writer:
+        with written(places.db) as writer:
             decline(writer, [row["id"] for row in chosen], time.time_ns())
     else:
         resume(places, connection, chosen)

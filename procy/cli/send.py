@@ -10,7 +10,7 @@ import click
 
 from procy.act.proof import answered_turn, is_command
 from procy.act.queue import turn_to_send, until_free
-from procy.act.send import Delivery, deliver
+from procy.act.send import Delivery, deliver, said_of
 from procy.act.target import Target, find_target
 from procy.cli.common import db_option, json_option, places_of, print_json, printable
 from procy.recording.start import start_sidecar
@@ -88,7 +88,7 @@ def report(target: Target, delivery: Delivery, as_json: bool) -> None:
     if as_json:
         print_json(outcome(target, delivery))
     else:
-        click.echo(f"sent to {target.program} in pane {target.name} (seen by {delivery.proof})", err=True)
+        click.echo(said_of(target, delivery), err=True)
 
 
 def outcome(target: Target, delivery: Delivery) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 OTHER = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|[\x0e\x0f]")  # links, character sets
 RULE = re.compile(r"\s*[─━╌╰╭┌└]{4,}")
+FRAME = re.compile(r"\s*[─━╰╭┌└]{4,}")  # not the dashes within one
 NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars)\]")
 OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
 KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
@@ -36,34 +37,45 @@ class Option(NamedTuple):
 
 
 class Dialog(NamedTuple):
-    """A question with numbered answers, one of them marked. ``row``: where on the screen its answers begin."""
+    """A question with numbered answers, one of them marked.
+
+    ``subject``: the rows above the answers, by which it differs from the next one, that asks the same about another command.
+    ``row``: where on the screen the answers begin.
+    """
 
     question: str
     options: tuple[Option, ...]
     marked: int
-    row: int
+    subject: tuple[str, ...] = ()
+    row: int = 0
 
     def is_same(self, other: "Dialog | None") -> bool:
-        """Whether the other asks the same, wherever on the screen and whatever is marked."""
-        return other is not None and self[:2] == other[:2]
+        """Whether the other asks the same about the same, wherever on the screen and whatever is marked."""
+        mine = (self.question, self.options, self.subject)
+        return other is not None and mine == (other.question, other.options, other.subject)
 
     def option(self, kind: str) -> Option | None:
         """The first that says ``yes``, ``always`` or ``no``."""
         return next((option for option in self.options if kind_of(option.text) == kind), None)
 
 
+def styled_rows(rows: Sequence[str]) -> list[str]:
+    """The rows with colours only: without links and character sets."""
+    return [OTHER.sub("", row) for row in rows]
+
+
 def plain_rows(rows: Sequence[str]) -> list[str]:
     """The rows without what styles them."""
-    return [SGR.sub("", OTHER.sub("", row)).replace("\xa0", " ").rstrip() for row in rows]
+    return [SGR.sub("", row).replace("\xa0", " ").rstrip() for row in styled_rows(rows)]
 
 
 def cells_of(rows: Sequence[str]) -> list[list[Cell]]:
     """The characters of each row; a style goes on until it is changed, into the next rows too."""
     faint = grey = False
     found = []
-    for row in rows:
+    for row in styled_rows(rows):
         cells: list[Cell] = []
-        for place, part in enumerate(SGR.split(OTHER.sub("", row))):
+        for place, part in enumerate(SGR.split(row)):
             if place % 2:
                 faint, grey = styled(part, faint, grey)
             else:
@@ -142,6 +154,8 @@ def holds_only(shown: str, text: str) -> bool:
     Of text that is written from right to left only the letters are compared: programs put them in order themselves.
     """
     rest, whole = solid(NOTE.sub("", shown)), solid(text)
+    if whole and not rest:
+        return NOTE.search(shown) is not None
     if any(unicodedata.bidirectional(one) in ("R", "AL") for one in whole):
         return not Counter(rest) - Counter(whole)
     return whole.endswith(rest)
@@ -164,14 +178,26 @@ def read_dialog(rows: Sequence[str]) -> Dialog | None:
             found[-1] = (found[-1][0], f"{found[-1][1]} {line.strip()}")
     if len(found) < 2 or not marked:
         return None
-    return Dialog(question_above(plain, first), tuple(Option(*one) for one in found), marked, first)
+    subject = subject_above(plain, first)
+    options = tuple(Option(*one) for one in found)
+    return Dialog(question_in(subject), options, marked, subject, first)
 
 
-def question_above(plain: Sequence[str], first: int) -> str:
-    """The nearest row above that says something and, best, ends as a question."""
-    above = [line.strip() for line in plain[max(first - 14, 0) : first] if line.strip() and not RULE.match(line)]
-    asked = [line for line in above if line.endswith("?")]
-    return (asked or above or [""])[-1]
+def subject_above(plain: Sequence[str], first: int) -> tuple[str, ...]:
+    """What the dialog says above its answers: up to its frame, or to the conversation, whose rows begin with a sign."""
+    rows: list[str] = []
+    for line in reversed(plain[max(first - LONGEST, 0) : first]):
+        if FRAME.match(line) or (line[:1].strip() and not line[0].isalnum() and not RULE.match(line)):
+            break
+        if line.strip() and not RULE.match(line):
+            rows.insert(0, line.strip())
+    return tuple(rows)
+
+
+def question_in(subject: Sequence[str]) -> str:
+    """The last row that, best, ends as a question."""
+    asked = [line for line in subject if line.endswith("?")]
+    return (asked or subject or [""])[-1]
 
 
 def kind_of(text: str) -> str:

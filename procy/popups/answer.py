@@ -14,8 +14,8 @@ from prompt_toolkit.styles import Style
 
 from procy.act.answer import choose
 from procy.act.target import Look, Target
-from procy.errors import PaneBusy
-from procy.parse.composer import RULE, Option, plain_rows
+from procy.errors import TmuxError
+from procy.parse.composer import RULE, Option, plain_rows, styled_rows
 
 LOOK_S = 0.3
 ROOMY = 12  # rows in which a question stands as its agent drew it
@@ -56,9 +56,13 @@ class AnswerPopup:
     # -- what is shown ------------------------------------------------------------------------------------------------
 
     def renew(self, app: Application[str]) -> None:
-        """Look again; leave when the question has been answered elsewhere."""
-        self.look = self.target.look()
-        if self.look.state != "waiting" and not self.look.dialog and not app.is_done:
+        """Look again; leave when the question has been answered elsewhere, or its pane is gone."""
+        try:
+            self.look = self.target.look()
+            is_gone = self.look.state != "waiting" and not self.look.dialog
+        except TmuxError:
+            is_gone = True
+        if is_gone and not app.is_done:
             app.exit(result="gone")
 
     def head(self) -> AnyFormattedText:
@@ -70,7 +74,7 @@ class AnswerPopup:
         """The agent's screen above its answers, which stand below: of what is asked for as much as there is room for."""
         room = max(self.app.output.get_size().rows - 4 - len(self.options), 3)
         rows = asking_rows(self.look, room)
-        return ANSI("\n".join([*rows, "\x1b[0m"]))
+        return ANSI("\n".join([*styled_rows(rows), "\x1b[0m"]))
 
     @property
     def options(self) -> tuple[Option, ...]:
@@ -120,7 +124,7 @@ class AnswerPopup:
             return
         try:
             choose(self.target, dialog, option)
-        except PaneBusy as error:
+        except TmuxError as error:
             self.note = str(error)
         else:
             event.app.exit(result="answered")

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 
 
 def page(parts: Iterable[str], at_end: bool) -> None:
@@ -22,10 +23,9 @@ def page(parts: Iterable[str], at_end: bool) -> None:
     wanted = f"{os.environ.get('LESS', '')} -R {'+G' if at_end else ''}".strip()
     pager = subprocess.Popen(command, stdin=subprocess.PIPE, env={**os.environ, "LESS": wanted})
     assert pager.stdin is not None
-    try:
-        with pager.stdin:
-            for part in parts:
-                pager.stdin.write(part.encode("utf-8", "replace"))
-    except BrokenPipeError:
-        pass  # the reader has seen enough
-    pager.wait()
+    with suppress(BrokenPipeError), pager.stdin:  # the reader has seen enough
+        for part in parts:
+            pager.stdin.write(part.encode("utf-8", "replace"))
+    while pager.returncode is None:
+        with suppress(KeyboardInterrupt):  # the pager's own key: it ends a search
+            pager.wait()

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from procy.act import composer
 from procy.act.target import check_input
-from procy.capture import process
 from procy.capture.tmux import Tmux
-from procy.errors import PaneRefuses
-from procy.recording.foreground import find_agent, is_shell
+from procy.errors import PaneBusy, PaneRefuses
+from procy.recording.foreground import is_shell, program_of
 from procy.recording.start import here
 
-FACTS = "#{pane_dead}\t#{pane_in_mode}\t#{pane_input_off}"
+FACTS = "#{pane_dead}\t#{pane_in_mode}\t#{pane_input_off}\t#{@procy_state}"
 
 
 class Place(NamedTuple):
@@ -35,11 +34,12 @@ def place_of(target: str) -> Place:
 
 
 def check(place: Place) -> None:
-    """Raise PaneRefuses or PaneBusy where text would go astray: to a shell, which runs it, or to copy mode."""
+    """Raise PaneRefuses or PaneBusy where text would go astray: to a shell, which runs it, to a dialog, or to copy mode."""
     name = place.pane_id
-    dead, mode, off = place.tmux.show(name, FACTS).split("\t")
+    dead, mode, off, state = place.tmux.show(name, FACTS).split("\t")
     check_input(name, dead == "1", mode not in ("", "0"), off == "1")
-    group = process.foreground_group(place.tmux.pane(name).pid)
-    program, _ = find_agent(group) if group else (None, None)
+    if state == "waiting":
+        raise PaneBusy(f"the agent in pane {name} asks", f"Answer it: procy answer -t {name}")
+    program, _ = program_of(place.tmux.pane(name))
     if program is None or is_shell(program):
         raise PaneRefuses(f"pane {name} runs a shell", "Start the agent in it first")

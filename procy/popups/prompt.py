@@ -19,6 +19,7 @@ from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.styles import Style
 
+from procy.parse.redact import mask
 from procy.popups.pager import page
 
 SEED = {  # what one typed after `!` in the seed: what it is called here
@@ -130,11 +131,11 @@ def show(text: str) -> None:
 
 
 class PrivateHistory(FileHistory):
-    """Readable by its owner only."""
+    """Readable by its owner only, and without secrets."""
 
     def store_string(self, string: str) -> None:
         os.close(os.open(self.filename, os.O_WRONLY | os.O_CREAT, 0o600))
-        super().store_string(string)
+        super().store_string(mask(string))
 
 
 def keys() -> KeyBindings:

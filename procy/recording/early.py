@@ -15,14 +15,14 @@ import time
 from collections.abc import Iterable
 
 from procy.capture import attach
-from procy.capture.process import foreground_group, pipe_tools
+from procy.capture.process import pipe_tools
 from procy.capture.spool import Spool
 from procy.capture.tmux import Pane, Tmux
 from procy.places import Places, find_places
 from procy.plugins import profile_named
 from procy.recording import start
 from procy.recording.auto import WATCHED, Watched, parse_watched
-from procy.recording.foreground import find_agent
+from procy.recording.foreground import program_of
 from procy.types import Process, Profile
 
 HOOKS = tuple(f"after-{command}[8124]" for command in ("new-session", "new-window", "split-window"))
@@ -77,8 +77,7 @@ def wait_for_agent(watched: Watched) -> tuple[Process, Profile] | None:
     """The agent that the pane's command starts; None when there is none that is to record itself."""
     until = time.monotonic() + PATIENCE_S
     while pipe_is_ours() and time.monotonic() < until:
-        group = foreground_group(watched.pane.pid)
-        process, profile = find_agent(group) if group else (None, None)
+        process, profile = program_of(watched.pane)
         if process and profile and watched.rules.want(process, profile):
             return process, profile
         time.sleep(LOOK_S)

@@ -3,15 +3,19 @@
 import os
 
 from procy.capture import process as processes
+from procy.capture.tmux import Pane
 from procy.parse.terminal import SHELLS
 from procy.plugins import profile_of
 from procy.types import Process, Profile
+
+WITH_WORD = ("--rcfile", "--init-file", "--init-command", "-C", "-o", "+o", "-O", "+O")  # options of shells that take a word
 
 
 def is_shell(process: Process) -> bool:
     """Whether it is a shell that waits for commands, not one that runs a script."""
     name = os.path.basename(process.argv[0]).removeprefix("-") if process.argv else ""
-    return name in SHELLS and all(word.startswith("-") for word in process.argv[1:])
+    words = iter(process.argv[1:])
+    return name in SHELLS and all(word[:1] in ("-", "+") and (word not in WITH_WORD or next(words, "")) for word in words)
 
 
 def find_agent(group: int) -> tuple[Process | None, Profile | None]:
@@ -23,3 +27,9 @@ def find_agent(group: int) -> tuple[Process | None, Profile | None]:
         if profile.transcript:
             return process, profile
     return first, profile_of(first.argv) if first else None
+
+
+def program_of(pane: Pane) -> tuple[Process | None, Profile | None]:
+    """What has the pane's terminal now: the agent, else the foreground process; (None, None) when nobody can see it."""
+    group = processes.foreground_group(pane.pid)
+    return find_agent(group) if group else (None, None)

@@ -25,7 +25,7 @@ from procy.recording.turn_terminal import (
     take_bytes,
 )
 from procy.settings import Settings
-from procy.store import compact, forgotten, write
+from procy.store import compact, forgotten, injections, write
 from procy.store.db import from_iso
 from procy.types import Turn
 
@@ -59,17 +59,10 @@ def below(connection: sqlite3.Connection, session_id: str) -> list[str]:
 
 def await_end(places: Places, session_id: str, patience_s: float = PATIENCE_S) -> None:
     """Wait for the last bytes of a session that was stopped a moment ago to be in the database."""
+    spool = Spool(Path(places.spool) / session_id)
     end = time.monotonic() + patience_s
-    while wanted(places, session_id) == "off" and time.monotonic() < end:
+    while spool.wanted() == "off" and time.monotonic() < end:
         time.sleep(0.05)
-
-
-def wanted(places: Places, session_id: str) -> str:
-    """What its spool says is wanted of a session; "" where it has none."""
-    try:
-        return Spool(Path(places.spool) / session_id).meta().wanted
-    except (OSError, ValueError, TypeError):
-        return ""
 
 
 def check_ended(connection: sqlite3.Connection, places: Places, session_id: str) -> None:
@@ -79,7 +72,7 @@ def check_ended(connection: sqlite3.Connection, places: Places, session_id: str)
     ).fetchone()
     if status in ("recording", "paused"):
         raise StoreError("the session is being recorded", NOW_AND_HERE.format(pane or f"{parent or session_id}"))
-    if wanted(places, session_id) not in ("", "done"):
+    if Spool(Path(places.spool) / session_id).wanted() not in ("", "done"):
         raise StoreError("the session's last bytes are on their way into the database", "Try again in a moment")
 
 
@@ -195,8 +188,18 @@ def take_out(connection: sqlite3.Connection, session_id: str, turn_id: str, trac
     clean_session(connection, session_id, traces)
     forgotten.note_turns(connection, "id = ?", turn_id, now_ns)
     connection.execute("DELETE FROM corrections WHERE turn_id = ?", (turn_id,))
-    connection.execute("DELETE FROM injections WHERE turn_id = ?", (turn_id,))
+    forget_injections(connection, session_id, turn_id)
     connection.execute("DELETE FROM turns WHERE id = ?", (turn_id,))
+
+
+def forget_injections(connection: sqlite3.Connection, session_id: str, turn_id: str) -> None:
+    """Those that became the turn, and those with its prompt that became none: refused, and then sent again."""
+    (prompt,) = connection.execute("SELECT prompt FROM turns WHERE id = ?", (turn_id,)).fetchone()
+    connection.execute(
+        "DELETE FROM injections WHERE turn_id = :turn OR (session_id = :session AND turn_id IS NULL "
+        "AND (key = :key OR key IN (SELECT key FROM injections WHERE turn_id = :turn)))",
+        {"turn": turn_id, "session": session_id, "key": injections.key_of(prompt)},
+    )
 
 
 def key_of(connection: sqlite3.Connection, session_id: str, turn_id: str) -> str:

@@ -9,19 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from procy.capture.process import foreground_group
 from procy.capture.spool import spools
 from procy.capture.tmux import Pane, Tmux
 from procy.errors import AgentError
 from procy.places import Places
 from procy.plugins import profile_named
 from procy.recording import start
-from procy.recording.foreground import find_agent, is_shell
+from procy.recording.foreground import is_shell, program_of
 from procy.recording.start import Wish
 from procy.store.db import from_iso
 from procy.store.read import short
 from procy.store.resumable import Place, cut_off, first_prompt, place_of
-from procy.types import Process, Profile
 
 UNSETTLED = "SELECT count(*) FROM sessions WHERE status IN ('recording', 'paused') AND id IN ({})"
 LOOK_S = 0.1
@@ -116,11 +114,6 @@ def record_as_before(places: Places, tmux: Tmux, pane: Pane, session: sqlite3.Ro
 
 def place_now(tmux: Tmux, pane: Pane) -> Place:
     return Place(pane.session, pane.window, pane.index, tmux.cwd(pane.pane_id))
-
-
-def program_of(pane: Pane) -> tuple[Process | None, Profile | None]:
-    group = foreground_group(pane.pid)
-    return find_agent(group) if group else (None, None)
 
 
 def shell_waits(pane: Pane) -> bool:

@@ -54,7 +54,7 @@ class Shown(NamedTuple):
         return {
             "@procy_session": self.session_id,
             "@procy_state": self.state,
-            "@procy_reason": " ".join(self.reason.split())[:REASON_LENGTH],
+            "@procy_reason": self.reason[:REASON_LENGTH],
             "@procy_since": str(self.since_ns // 1_000_000_000),
             "@procy_context": "" if self.context_left is None else str(self.context_left),
         }

@@ -284,9 +284,9 @@ class Follower:
         pending = self.conversations.pending()
         if self.state.changed(live, self.reader, told, self.agent, now_ns, trouble=self.trouble, pending=pending):
             now = self.state.now
-            self.rows.change(state=now.state, state_reason=mask(now.reason), state_at=iso(now.at_ns))
+            self.rows.change(state=now.state, state_reason=now.reason, state_at=iso(now.at_ns))
             if self.agent_tells():
-                self.add_event("state", now.at_ns, {"state": now.state, "reason": mask(now.reason)})
+                self.add_event("state", now.at_ns, {"state": now.state, "reason": now.reason})
 
     def write_told(self) -> None:
         """What the agent tells besides turns: the room left in its context, and its cost."""

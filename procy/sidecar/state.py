@@ -7,6 +7,7 @@ what the screen looks like. Nothing is cleared by time alone.
 import json
 import os
 
+from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.recording.foreground import is_shell
 from procy.sidecar.agent import AgentWatch
@@ -14,6 +15,7 @@ from procy.types import Evidence, ToolCall
 
 QUIET_NS = 1_500_000_000
 WHAT = ("command", "cmd", "file_path", "path", "url")  # arguments of tools that say what they are used on
+CUT = 2_000  # characters that are looked at: what a cut makes of a secret lies behind those that are shown
 
 
 class StateWatch:
@@ -55,7 +57,7 @@ class StateWatch:
         found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
-        reason = f"not recorded: {trouble}" if trouble else found.reason
+        reason = shown(f"not recorded: {trouble}" if trouble else found.reason)
         if found.state != "waiting" and self.question_ns < found.at_ns:  # it was answered
             self.question = ""
         question = self.question or (described(pending.name, pending.input) if pending else "")
@@ -84,6 +86,11 @@ class StateWatch:
         return Evidence("idle" if state_is_idle else "busy", name, since_ns)
 
 
+def shown(text: str) -> str:
+    """An agent's words as one line without secrets, and without what acts on a terminal or is no argument of a program."""
+    return mask(" ".join("".join(one if one.isprintable() else " " for one in text).split()))
+
+
 def describe_request(payload: str) -> str:
     """``Bash touch x`` from a PermissionRequest hook."""
     try:
@@ -101,4 +108,4 @@ def described(tool: str, arguments: str) -> str:
         inputs = None
     found = [inputs[name] for name in WHAT if inputs.get(name)] if isinstance(inputs, dict) else []
     what = " ".join(map(str, found[0])) if found and isinstance(found[0], list) else str(found[0]) if found else ""
-    return f"{tool} {what}".strip()[:200]
+    return shown(f"{tool} {what}"[:CUT])[:200]

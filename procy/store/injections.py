@@ -34,7 +34,7 @@ def claim(connection: sqlite3.Connection, session_id: str, turn_id: str, prompt:
         return "procy"
     row = connection.execute(
         f"SELECT id FROM injections WHERE session_id = ? AND key = ? AND turn_id IS NULL AND status IN {OPEN} AND at <= ? "
-        "ORDER BY at LIMIT 1",
+        "ORDER BY status = 'unconfirmed', at LIMIT 1",
         (session_id, key_of(prompt), iso(started_ns + EARLY_NS)),
     ).fetchone()
     if row is None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from procy import ids
 from procy.store import blobs, injections
-from procy.store.db import iso
+from procy.store.db import explained, iso, open_writer
 from procy.store.forgotten import is_forgotten
 from procy.types import PaneEvent, Picture, ToolCall, Turn
 
@@ -25,6 +25,17 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         yield
+
+
+@contextmanager
+def written(path: str) -> Iterator[sqlite3.Connection]:
+    """One transaction on a connection of its own. Raises StoreError."""
+    connection = open_writer(path)
+    try:
+        with explained(path), transaction(connection):
+            yield connection
+    finally:
+        connection.close()
 
 
 # -- raw ----------------------------------------------------------------------------------------------------------------

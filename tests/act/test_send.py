@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from procy.capture.spool import spools
 from procy.recording.start import recordings
 from tests.conftest import Lab, wait_until
 
@@ -99,6 +101,14 @@ def test_two_at_once_come_one_after_the_other(agent: Lab) -> None:
         thread.join()
     wait_until(lambda: len(prompts(agent)) == 3, what="three prompts")
     assert sorted(prompts(agent)) == [f"number {n}" for n in range(3)]
+
+
+def test_one_that_is_on_its_way_keeps_others_back(agent: Lab) -> None:
+    """Whatever the order of their tickets: a computer that sleeps may write an older one later."""
+    path = spools(agent.places.spool)[-1].path
+    with open(path / "send.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        refused(agent, "another prompt is on its way", "--queue")
 
 
 def test_the_limit_ends_the_waiting_and_not_the_run(agent: Lab) -> None:
@@ -204,3 +214,88 @@ def test_lines_reach_an_agent_that_recorded_itself(lab: Lab) -> None:
 def test_wrong_use_is_said(agent: Lab) -> None:
     assert agent.procy("send", "-t", agent.pane, check=False).returncode != 0
     assert "nothing to send" in send(agent, text=" \n\x1b ", check=False).stderr
+
+
+KEEPS = r"""
+import sys, tty
+tty.setraw(0)
+typed, taken = "", 0
+while True:
+    print(f"\x1b]7501;state=idle:app=test\x07\x1b[2J\x1b[Htaken {taken}\r\n{'─' * 40}\r\n❯ {typed}", end="", flush=True)
+    key = sys.stdin.read(1)
+    typed, taken = (typed, taken + 1) if key == "\r" else (typed + key if key >= " " else "", taken)
+"""
+
+
+@pytest.fixture
+def keeper(lab: Lab) -> Lab:
+    """A program that procy takes for an agent, and that keeps its prompt whatever is pressed."""
+    program = lab.root / "keeper.py"
+    program.write_text(KEEPS)
+    lab.start("sh", "-c", f"{sys.executable} {program} procy.demo.agent; PS1='❯ ' exec sh -i")
+    lab.wait_for("taken 0")
+    lab.record()
+    lab.press("C-u")
+    wait_until(lambda: lab.option("@procy_state") == "idle", what="idle")
+    return lab
+
+
+def sending(lab: Lab, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "procy", "send", "-t", lab.pane, *options, "touch x"]
+    return subprocess.Popen(command, env=lab.environment, text=True, stderr=subprocess.PIPE)
+
+
+def test_what_was_sent_before_an_interruption_is_not_called_withheld(keeper: Lab) -> None:
+    one = sending(keeper)
+    keeper.wait_for("taken 1")
+    one.send_signal(signal.SIGINT)
+    assert one.wait(20) == 130
+    assert keeper.rows("SELECT status FROM injections") == [{"status": "unconfirmed"}]
+
+
+def test_no_key_reaches_copy_mode(keeper: Lab) -> None:
+    one = sending(keeper)
+    keeper.wait_for("taken 1")
+    keeper.tmux("copy-mode", "-t", keeper.pane)
+    assert "copy mode" in one.communicate(timeout=20)[1] and one.returncode == 1
+    assert keeper.option("pane_in_mode") == "1"
+
+
+def test_a_shell_that_comes_after_the_agent_gets_nothing(keeper: Lab) -> None:
+    """Its prompt may look like the agent's composer."""
+    keeper.type("my draft", enter=False)
+    one = sending(keeper, "--queue")
+    wait_until(lambda: list((spools(keeper.places.spool)[-1].path / "senders").glob("*")), what="a prompt that waits")
+    below = psutil.Process(int(keeper.option("pane_pid"))).children(recursive=True)
+    next(process for process in below if process.cmdline()[-1] == "procy.demo.agent").kill()
+    words = one.communicate(timeout=20)[1]
+    assert one.returncode == 1 and "not there any more" in words
+    assert "touch x" not in keeper.screen()
+
+
+def test_who_waits_is_told_when_the_recording_is_over(keeper: Lab) -> None:
+    path = spools(keeper.places.spool)[-1].path
+    (path / "senders").mkdir(mode=0o700)
+    (path / "senders" / f"{1:020d}-{os.getpid()}").touch()
+    one = sending(keeper, "--queue")
+    wait_until(lambda: len(list((path / "senders").iterdir())) == 2, what="a prompt that waits")
+    keeper.procy("stop", "--all")
+    words = one.communicate(timeout=30)[1]
+    assert one.returncode == 1 and "not recorded any more" in words and "Traceback" not in words
+
+
+def test_a_program_that_cannot_be_seen_is_told_apart(lab: Lab) -> None:
+    """Nothing shows that it took the prompt, so nobody says so."""
+    lab.start(sys.executable, "-c", "import sys, tty; tty.setraw(0); print('ready', flush=True); sys.stdin.read()")
+    lab.wait_for("ready")
+    lab.record()
+    done = send(lab, "--any-program", "--json")
+    assert json.loads(done.stdout)["proof"] is None
+    assert lab.rows("SELECT status, confirmed_by FROM injections") == [{"status": "unconfirmed", "confirmed_by": None}]
+
+
+def test_a_shell_with_options_is_a_shell(lab: Lab) -> None:
+    lab.start("bash", "--noprofile", "--rcfile", "/dev/null")
+    wait_until(lambda: lab.screen().strip(), what="the shell's prompt")
+    lab.record()
+    refused(lab, "shell", options=("--any-program",))

@@ -209,3 +209,9 @@ def test_status_without_anything(lab: Lab) -> None:
     assert "Nothing is recorded now" in run(lab, "status")
     assert run(lab, "status", "--line") == "\n"
     assert "no database" in lab.procy("sessions", check=False).stderr
+
+
+def test_status_of_a_damaged_database_says_what_to_do(lab: Lab) -> None:
+    Path(lab.places.db).write_text("this is no database, although it has the length of one's header " * 4)
+    done = lab.procy("status", check=False)
+    assert done.returncode == 1 and "is damaged" in done.stderr and "Traceback" not in done.stderr

@@ -17,7 +17,7 @@ from procy.recording.forget import forget_session, forget_turn
 from procy.recording.rebuild import rebuild
 from procy.recording.transcripts import new_reader
 from procy.settings import Settings
-from procy.store import write
+from procy.store import injections, write
 from procy.store.db import iso, open_writer
 from tests.conftest import Lab, wait_until
 from tests.ui.sample import places_in
@@ -87,6 +87,18 @@ def test_a_turn_is_found_nowhere_and_the_others_stay(ended: Lab) -> None:
     assert "no turn 'four:3'" in ended.procy("show", "four:3", check=False).stderr
     gaps = [json.loads(str(row["detail"])) for row in ended.rows("SELECT detail FROM pane_events WHERE kind = 'gap'")]
     assert [gap["cause"] for gap in gaps] == ["forgotten"]
+
+
+def test_a_prompt_that_was_refused_before_it_was_sent_goes_with_its_turn(ended: Lab) -> None:
+    [turn] = [turn for turn in ended.turns() if turn["seq"] == 3]
+    text, session_id = str(turn["prompt"]), str(turn["session_id"])
+    with write.written(ended.places.db) as connection:
+        injections.add(connection, "REFUSED", session_id, 1, text, text)
+        injections.settle(connection, "REFUSED", "withheld", None)
+        injections.add(connection, "ANOTHER", session_id, 1, "echo four", "echo four")
+    ended.procy("forget", "four:3", "--yes")
+    assert not found(ended, SECRET)
+    assert [row["id"] for row in rows(ended, "injections")] == ["ANOTHER"]
 
 
 def test_what_stands_around_a_forgotten_turn_is_recorded_as_before(ended: Lab) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from procy.parse.composer import Dialog, Option, holds_only, kind_of, read_composer, read_dialog
+from procy.parse.composer import Dialog, Option, holds_only, kind_of, plain_rows, read_composer, read_dialog
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 SCREENS = {
@@ -54,6 +54,8 @@ def test_of_long_input_the_end_is_seen() -> None:
         ("[Pasted text #1 +3 lines] MINE", "a\nb\nc\nd", False),
         ("the end of it", "the beginning and the end of it", True),
         ("it the end of", "the beginning and the end of it", False),
+        ("👍🏽", "hello there", False),
+        ("👍🏽", "👍🏽", True),
         ("emoji and Zé", "emoji 👍🏽 and Zé", True),
         ("םולש hello", "שלום hello", True),
         ("םולש hello MINE", "שלום hello", False),
@@ -83,6 +85,16 @@ def test_dialogs_are_read_with_all_their_answers() -> None:
 @pytest.mark.parametrize(("agent", "name"), [key for key in SCREENS if not key[1].startswith(("permission", "question"))])
 def test_other_screens_are_no_dialogs(agent: str, name: str) -> None:
     assert dialog(agent, name) is None
+
+
+@pytest.mark.parametrize("agent", MARKS)
+def test_the_same_question_about_another_command_is_another_dialog(agent: str) -> None:
+    rows = SCREENS[agent, "permission"]["rows"]
+    answers = next(place for place, row in enumerate(plain_rows(rows)) if "1. Yes" in row)
+    above, below = rows[:answers], rows[answers:]
+    other = read_dialog([*(row.replace("asked.txt", "other.txt") for row in above), *below])
+    assert other and other._replace(subject=()) == dialog(agent, "permission")._replace(subject=())
+    assert other != dialog(agent, "permission")
 
 
 def test_a_numbered_list_in_an_answer_is_no_dialog() -> None:

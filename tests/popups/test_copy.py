@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from procy.parse.code import Code, code_blocks
@@ -48,6 +50,17 @@ def test_what_is_not_there_is_said(agent: Lab) -> None:
     assert agent.procy("copy", "here", "--list").stdout.splitlines()[2].split() == [
         "1", "python", "1", "name,", "_,", "value", "=", 'line.partition("=")',
     ]  # fmt: skip
+
+
+def test_the_list_as_json(agent: Lab) -> None:
+    found = json.loads(agent.procy("copy", "here", "--json").stdout)
+    assert [(one["what"], one["language"]) for one in found] == [
+        ("answer", ""),
+        ("code", "python"),
+        ("code", "sh"),
+        ("prompt", ""),
+    ]
+    assert found[2]["text"] == "pytest -q\ntail -n 1 log"
 
 
 def test_fences_are_read_as_markdown_has_them() -> None:

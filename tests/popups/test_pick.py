@@ -110,3 +110,15 @@ def test_what_was_found_is_marked() -> None:
     assert marked("ab", "xx Ab ab") == {3, 4}
     assert marked("xz b", "x-y-z ab") == {0, 4, 7}
     assert marked("İ", "x İstanbul") == {2}
+
+
+def test_an_agent_that_asks_gets_no_text(agent: Lab, popup: Popup) -> None:
+    """Its dialog could take a letter of it for an answer."""
+    agent.tmux("set-option", "-p", "-t", agent.pane, "@procy_state", "waiting")
+    popup.run("pick", "-t", agent.pane)
+    popup.wait_for("4/4")
+    popup.press("Enter")
+    popup.wait_for(f"the agent in pane {agent.pane} asks. Answer it")
+    popup.press("Escape")
+    popup.until_left()
+    assert "Fix" not in agent.screen()

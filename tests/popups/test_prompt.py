@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from procy.popups.prompt import CommandError, words_of
+from procy.popups.prompt import CommandError, PrivateHistory, words_of
 from tests.conftest import Lab, wait_until
 from tests.popups.conftest import Popup
 
@@ -81,3 +81,10 @@ def test_words() -> None:
     assert words_of("!deploy base --now") == ("serve", "base", "--now")
     with pytest.raises(CommandError, match="No closing quotation"):
         words_of('send "half')
+
+
+def test_the_history_holds_no_secret_and_is_private(tmp_path: Path) -> None:
+    path = tmp_path / "history"
+    PrivateHistory(str(path)).store_string("send use ghp_" + "a1" * 18)
+    assert "[redacted:github-token]" in path.read_text() and "ghp_" not in path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600

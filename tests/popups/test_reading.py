@@ -62,3 +62,14 @@ def test_summary_as_json(agent: Lab) -> None:
     found = json.loads(agent.procy("summary", "here", "--json").stdout)
     assert found["turns"] == {"done": 2, "interrupted": 1} and found["tokens"]["out"] == 2520 and found["cost_usd"] == 0.75
     assert found["tools"] == {"Bash": [2, 1]} and list(found["files"].values()) == [[1, 1]]
+
+
+def test_ctrl_c_is_the_pagers_own_key(agent: Lab, popup: Popup) -> None:
+    popup.run("scrollback", "here", rows=15)
+    popup.wait_for("(END)")
+    popup.press("C-c")
+    popup.press("g")
+    popup.wait_for("1  2026")
+    popup.press("q")
+    popup.until_left()
+    assert agent.tmux("display-message", "-p", "-t", popup.pane, "#{pane_dead_status}").strip() == "0"

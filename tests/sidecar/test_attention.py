@@ -378,3 +378,30 @@ def test_one_command_list_carries_any_text(shell: Lab) -> None:
     values = {"@a": "ends with;", "@b": ";", "@c": "a\\;", "@d": "-x #{pane_id} %H ; é 'q' \"d\" $H"}
     tmux.run_all([("set-option", "-p", "-t", shell.pane, name, value) for name, value in values.items()])
     assert {name: shell.option(name) for name in values} == values
+
+
+@pytest.mark.parametrize("command", ["a\x00b", "a\ud800b", "a\x1b[31m\nb"])
+def test_no_text_of_an_agent_stops_the_sidecar(agents: Agents, command: str) -> None:
+    """JSON can hold what no argument of a program can, and what would act on a terminal."""
+    pane = agents.lab.pane
+    agents.publish(pane, "idle")
+    spool = agents.record(pane)
+    agents.until(pane, "idle")
+    sidecar = agents.lab.sidecar_pid()
+    agents.hook(spool, "PermissionRequest", tool_name="Bash", tool_input={"command": command})
+    agents.publish(pane, "waiting", "permission prompt")
+    told = agents.until(pane, "waiting")
+    assert told["reason"].strip('"').startswith("permission: Bash a") and told["reason"].isprintable()
+    assert agents.lab.sidecar_pid() == sidecar
+
+
+def test_a_key_in_a_question_is_masked_in_tmux_too(agents: Agents) -> None:
+    pane, key = agents.lab.pane, "ghp_" + "a1" * 18
+    agents.publish(pane, "idle")
+    spool = agents.record(pane)
+    agents.until(pane, "idle")
+    agents.hook(spool, "PermissionRequest", tool_name="Bash", tool_input={"command": f"login {key}"})
+    agents.publish(pane, "waiting", "permission prompt")
+    agents.until(pane, "waiting")
+    wait_until(lambda: "login" in agents.lab.option("@procy_reason"), what="the question")
+    assert key not in agents.lab.option("@procy_reason")
