@@ -115,7 +115,7 @@ class Composer:
 
     def enter(self) -> None:
         """Press Enter until the text has left. Raises PaneBusy or PaneRefuses, without a press, where a human was faster."""
-        for _ in range(PRESSES):
+        for _ in range(1 if is_command(self.text) else PRESSES):  # a second Enter would choose from the menu it opened
             look = self.target.look()
             if self.is_seen and not self.holds_text(self.shown(look)):
                 if self.pressed:  # it has left a little late

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -40,6 +41,16 @@ def needs_terminal(otherwise: str) -> None:
     """Raise UsageError where nobody can see and answer a full-screen program."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError(f"this needs a terminal; {otherwise}")
+
+
+def pane_here(db: str | None) -> str:
+    """The pane that this runs in, or that its popup was opened over, where that is recorded; else ""."""
+    from procy.capture.tmux import current_socket
+    from procy.recording.start import recordings
+
+    here = (current_socket(), os.environ.get("TMUX_PANE", ""))
+    metas = [spool.meta() for spool in recordings(find_places(db))] if all(here) else []
+    return here[1] if any((meta.tmux_socket, meta.pane_id) == here for meta in metas) else ""
 
 
 def complete_session(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import click
 
 from procy.capture.tmux import Tmux, current_socket
-from procy.cli.common import db_option, json_option, one_line, print_json, reader, session_argument, table
+from procy.cli.common import db_option, json_option, one_line, pane_here, print_json, reader, session_argument, table
 from procy.cli.show import find
 from procy.errors import HandleError, ProcyError
 from procy.popups.copy import BUFFER, Copyable, choose, copyables, first_line
@@ -31,7 +31,7 @@ def copy_command(handle: str | None, target: str, what: str | None, code: int | 
     On a terminal one chooses from a list. SESSION may be a turn too, as last:3. Outside tmux it is printed.
     """
     with reader(db) as connection:
-        found = copyables(the_turn(connection, handle or target or "last"))
+        found = copyables(the_turn(connection, handle or target or pane_here(db) or "last"))
     if as_json:
         print_json([one._asdict() for one in found])
     elif what == "list":

@@ -62,11 +62,12 @@ def correct_command(turn: str, target: str, send: bool, to: str | None, note: st
         earlier = corrections.of_turn(connection, row["id"])
     if send and found is None:
         found = find_target(places, row["session_id"])
-    if found and found.look().state in ("busy", "waiting"):
-        interrupt(found)
     begun = earlier["chosen"] if earlier else row["prompt"]
+    unchanged = ("", begun.strip())
+    if found and found.look().state in ("busy", "waiting") and (to is None or to.strip() not in unchanged):
+        interrupt(found)
     corrected = Corrected(to, note) if to is not None else edited(begun, note)
-    if corrected.prompt.strip() in ("", begun.strip()):
+    if corrected.prompt.strip() in unchanged:
         click.echo("nothing was corrected", err=True)
         return
     now_ns = time.time_ns()

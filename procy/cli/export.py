@@ -14,7 +14,7 @@ from typing import IO, Any
 import click
 
 from procy.cli.common import db_option, places_of, printable, reader, session_argument
-from procy.errors import ProcyError
+from procy.errors import ProcyError, StoreError
 from procy.parse.redact import mask
 from procy.recording.cast import cast
 from procy.recording.markdown import markdown
@@ -100,8 +100,11 @@ def noted(
     with writing(out) as file:
         hashed = Hashed(file)
         yield row, hashed
-    with written(places_of(db).db) as writer:
-        add_export(writer, row["id"], kind, out and os.path.abspath(out), hashed.sha256.hexdigest(), time.time_ns())
+    try:
+        with written(places_of(db).db) as writer:
+            add_export(writer, row["id"], kind, out and os.path.abspath(out), hashed.sha256.hexdigest(), time.time_ns())
+    except StoreError as error:
+        click.echo(f"procy: the export is whole, but procy forget will not name it: {error}", err=True)
 
 
 @contextmanager

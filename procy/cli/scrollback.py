@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from procy.cli.common import db_option, reader, session_argument
+from procy.cli.common import db_option, pane_here, reader, session_argument
 from procy.store.read import find_session
 
 WIDEST = 120  # columns; longer lines are hard to read
@@ -30,7 +30,7 @@ def scrollback_command(session: str | None, target: str, terminal: bool, db: str
     tty = sys.stdout.isatty()
     width = min(shutil.get_terminal_size().columns, WIDEST)
     with reader(db) as connection:
-        row = find_session(connection, session or target or "last")
+        row = find_session(connection, session or target or pane_here(db) or "last")
         texts = (
             scrollback.terminal(connection, row["id"])
             if terminal

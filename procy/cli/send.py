@@ -12,7 +12,9 @@ from procy.act.proof import answered_turn, is_command
 from procy.act.queue import turn_to_send, until_free
 from procy.act.send import Delivery, deliver, said_of
 from procy.act.target import Target, find_target
-from procy.cli.common import db_option, json_option, places_of, print_json, printable
+from procy.cli.common import db_option, json_option, pane_here, places_of, print_json, printable
+from procy.errors import PaneRefuses
+from procy.places import Places
 from procy.recording.start import start_sidecar
 from procy.store.read import short
 
@@ -21,7 +23,9 @@ MOMENT_S = 2.0
 
 
 @click.command("send")
-@click.option("-t", "--target", default="last", metavar="PANE", help="Pane or session to send to (default: recorded last).")
+@click.option(
+    "-t", "--target", default="", metavar="PANE", help="Pane or session to send to (default: this pane, else the last)."
+)
 @click.option("-f", "--file", type=click.File("r", encoding="utf-8", errors="replace"), help="Send what is in a file.")
 @click.option("--queue", is_flag=True, help="Where the agent is busy or asks: wait until it is ready, then send.")
 @click.option("--wait", is_flag=True, help="Return when the agent has answered, with the answer.")
@@ -53,7 +57,7 @@ def send_command(  # noqa: PLR0913
     """
     prompt = read_text(text, file)
     places = places_of(db)
-    found = find_target(places, target, any_program)
+    found = find_target(places, target or agent_here(places, db) or "last", any_program)
     start_sidecar(places)
     patience = FOR_EVER if timeout is None else timeout
     until = time.monotonic() + patience
@@ -69,6 +73,15 @@ def send_command(  # noqa: PLR0913
         click.echo(f"{found.program} took it as a command of its own, which has no answer", err=True)
         return 0
     return report_answer(found, delivery, until, as_json)
+
+
+def agent_here(places: Places, db: str | None) -> str:
+    """The pane that this was opened over, where an agent is recorded in it; "" where this very command runs in it."""
+    pane = pane_here(db)
+    try:
+        return find_target(places, pane).name if pane else ""
+    except PaneRefuses:
+        return ""
 
 
 def read_text(words: tuple[str, ...], file: Any) -> str:

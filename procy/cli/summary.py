@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import click
 
-from procy.cli.common import db_option, json_option, one_line, print_json, reader, session_argument
+from procy.cli.common import db_option, json_option, one_line, pane_here, print_json, reader, session_argument
 from procy.store.read import find_session, short
 from procy.store.summary import Summary, summary_of
 from procy.ui import words
@@ -28,7 +28,7 @@ LABEL = 9  # columns
 def summary_command(session: str | None, target: str, wait: bool, as_json: bool, db: str | None) -> None:
     """Sum up a session: time, turns, tokens, files, tools, last prompts. Without SESSION the last one."""
     with reader(db) as connection:
-        summary = summary_of(connection, find_session(connection, session or target or "last"))
+        summary = summary_of(connection, find_session(connection, session or target or pane_here(db) or "last"))
     if as_json:
         print_json(asdict(summary))
         return

@@ -67,7 +67,7 @@ class Server:
         self.places, self.tmux = places, tmux
         self.panes: list[Watched] = []
         self.programs: dict[str, Program] = {}
-        self.armed: set[str] = set()
+        self.armed: set[str] | None = None  # not known: an earlier sidecar may have left its hooks
 
     def survey(self) -> bool:
         """Ask for panes and options; False when no agent is to record itself here."""
