@@ -6,6 +6,7 @@ import time
 
 import click
 
+from procy.capture.spool import spools
 from procy.cli.bars import bar
 from procy.cli.common import db_option, json_option, one_line, places_of, print_json, table
 from procy.cli.units import DURATION, SIZE
@@ -30,10 +31,11 @@ def prune_command(older: int | None, max_size: int | None, dry_run: bool, as_jso
     cannot be replayed, exported as cast or rebuilt. Without an option only free room within the database is given back.
     """
     places, now_ns = places_of(db), time.time_ns()
+    spooled = {spool.session_id for spool in spools(places.spool)}
     with open_reader(places.db) as reader:
         before = None if older is None else iso(now_ns - older * 1_000_000_000)
         excess = None if max_size is None else used_bytes(reader) - max_size
-        sessions = chosen(prunable(reader), before, excess)
+        sessions = chosen(prunable(reader, spooled), before, excess)
     size, after, trouble = compact.size(places.db), None, None
     if not dry_run:
         try:

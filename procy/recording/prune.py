@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from procy.recording.forget import below
@@ -33,15 +33,18 @@ class Prunable(NamedTuple):
     bytes: int
 
 
-def prunable(connection: sqlite3.Connection) -> Iterator[Prunable]:
-    """The ended sessions that have raw rows, oldest first, each weighed when it is asked for."""
+def prunable(connection: sqlite3.Connection, spooled: Collection[str] = ()) -> Iterator[Prunable]:
+    """The ended sessions that have raw rows, oldest first, each weighed when it is asked for.
+
+    Not those ``spooled``: their raw lies in the spool too, until the sidecar has cleared that.
+    """
     rows = connection.execute(
         "SELECT id, coalesce(name, cwd, agent), coalesce(ended_at, started_at), "
         "(SELECT count(*) FROM turns WHERE session_id = sessions.id) FROM sessions "
         "WHERE status IN ('ended', 'lost') AND (parent_id IS NULL OR pane_id IS NOT NULL) ORDER BY 3, id"
     ).fetchall()
     for key, name, ended_at, turns in rows:
-        size = sum(weight(connection, one) for one in below(connection, key))
+        size = 0 if key in spooled else sum(weight(connection, one) for one in below(connection, key))
         if size:
             yield Prunable(key, name, ended_at, turns, size)
 

@@ -52,6 +52,13 @@ def test_prune(full: Lab) -> None:
     assert [one["name"] for one in planned["sessions"]] == ["old"] and planned["sessions"][0]["bytes"] > 300_000
     assert planned["size_after"] is None and blocks(full)["old"]
 
+    spool = Path(full.places.spool) / planned["sessions"][0]["id"]  # as it is until the sidecar has cleared it
+    spool.mkdir()
+    (spool / "meta.json").write_text("{}")
+    assert json.loads(full.procy("prune", "--older", "90d", "--json").stdout)["sessions"] == []
+    (spool / "meta.json").unlink()
+    spool.rmdir()
+
     size = os.path.getsize(full.places.db)
     done = full.procy("prune", "--older", "90d")
     assert "old" in done.stdout and "dropped" in done.stderr and "of 1 session;" in done.stderr
