@@ -223,7 +223,9 @@ def test_handles(db: sqlite3.Connection, path: str) -> None:
         assert read.find_session(connection, "name A")["name"] == "name A"
         assert read.find_session(connection, "aaaaaa")["name"] == "name A"
         assert read.find_session(connection, "SSS")["name"] == "first"
-        for handle in ("nothing", "%9", "-99", "x'; DROP TABLE sessions; --"):
+        with pytest.raises(HandleError, match="procy record -t %9"):
+            read.find_session(connection, "%9")
+        for handle in ("nothing", "-99", "x'; DROP TABLE sessions; --"):
             with pytest.raises(HandleError, match="procy sessions"):
                 read.find_session(connection, handle)
         with pytest.raises(HandleError, match="may be 3 sessions"):
