@@ -16,7 +16,10 @@ def page(parts: Iterable[str], at_end: bool) -> None:
 
     ``$PAGER`` is asked first; ``LESS`` keeps what the user wants and adds colours (-R).
     """
-    command = shlex.split(os.environ.get("PAGER") or "less")
+    try:
+        command = shlex.split(os.environ.get("PAGER") or "") or ["less"]
+    except ValueError:  # a quote too many
+        command = ["less"]
     if not shutil.which(command[0]):
         sys.stdout.writelines(parts)
         return

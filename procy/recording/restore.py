@@ -55,11 +55,15 @@ def command_to_resume(connection: sqlite3.Connection, session: sqlite3.Row, give
 
 
 def first_command(connection: sqlite3.Connection, session: sqlite3.Row) -> tuple[str, ...]:
+    """What the session's agent was started with, without the prompt, which is the last such word."""
     prompt = first_prompt(connection, session["id"])
     try:
-        return tuple(word for word in shlex.split(session["command"] or "") if word != prompt)
+        words = shlex.split(session["command"] or "")
     except ValueError:  # written by an older procy, which did not quote
         return ()
+    if prompt in words:
+        del words[len(words) - 1 - words[::-1].index(prompt)]
+    return tuple(words)
 
 
 def settle(places: Places, connection: sqlite3.Connection, patience_s: float = 15.0) -> None:
