@@ -11,6 +11,7 @@ import click
 
 from procy.errors import TmuxError
 
+SHOWN_MS = "4000"
 CLIENTS = "client\t#{client_name}\t#{session_id}\t#{pane_id}"
 PANES = "pane\t#{session_id}\t#{window_id}\t#{pane_id}\t#{@procy_state}\t#{@procy_since}"
 
@@ -80,9 +81,9 @@ def choose(places: Sequence[Place], client: Client) -> Place | None:
 def say(client: Client, text: str) -> None:
     """In the client's status line. tmux 3.2 takes no client there, and chooses one itself."""
     try:
-        tmux("display-message", "-c", client.name, text)
+        tmux("display-message", "-d", SHOWN_MS, "-c", client.name, text)
     except TmuxError:
-        tmux("display-message", text)
+        tmux("display-message", "-d", SHOWN_MS, text)
 
 
 def tmux(*arguments: str) -> list[str]:

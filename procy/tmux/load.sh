@@ -134,7 +134,7 @@ popup() {
 
 # COMMAND, where an agent of this server waits.
 if_one_waits() {
-    printf "if-shell -F '#{@procy_waiting}' %s 'display-message \"procy: no agent waits for an answer\"'" "$(quoted "$1")"
+    printf "if-shell -F '#{@procy_waiting}' %s 'display-message -d 4000 \"procy: no agent waits for an answer\"'" "$(quoted "$1")"
 }
 
 # words WORDS...: what `procy WORDS...` says, in the status line.
