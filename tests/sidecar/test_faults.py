@@ -55,7 +55,8 @@ def test_killed_under_load_nothing_is_lost_or_doubled(shell: Lab, victims: str) 
     shell.wait_for("alldone\n", 60)
     over.set()
     thread.join()
-    assert len(killed) >= 4, killed
+    least = 2 if victims == "sidecar" else 4  # which is started again less and less often
+    assert len(killed) >= least, killed
     wait_until(lambda: shell.sidecar_pid(), 20, "the sidecar was started again by the tap's loop")
     shell.procy("record", "off", inside=True)
     assert shell.until_ended(spool.session_id, 30) == "ended"
