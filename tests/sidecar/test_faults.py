@@ -55,7 +55,7 @@ def test_killed_under_load_nothing_is_lost_or_doubled(shell: Lab, victims: str) 
     shell.wait_for("alldone\n", 60)
     over.set()
     thread.join()
-    least = 2 if victims == "sidecar" else 4  # which is started again less and less often
+    least = 2 if victims == "sidecar" else 4  # which takes a command's time to start again
     assert len(killed) >= least, killed
     wait_until(lambda: shell.sidecar_pid(), 20, "the sidecar was started again by the tap's loop")
     shell.procy("record", "off", inside=True)
