@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -54,6 +55,18 @@ def send(lab: Lab, *options: str, text: str = "hello", check: bool = True) -> su
     return lab.procy("send", "-t", lab.pane, *options, text, check=check)
 
 
+@contextmanager
+def frozen(lab: Lab) -> Iterator[None]:
+    """The agent stands still, whatever it is at."""
+    below = psutil.Process(int(lab.option("pane_pid"))).children(recursive=True)
+    [pid] = [one.pid for one in below if one.cmdline()[1:] == ["-m", "procy.demo.agent"]]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def refused(lab: Lab, *words: str, options: tuple[str, ...] = ()) -> None:
     """``procy send`` says why not, with those words, and leaves the pane as it is."""
     before = lab.screen()
@@ -88,9 +101,29 @@ def test_the_origin_survives_a_rebuild(agent: Lab) -> None:
 def test_a_busy_agent_is_left_alone_or_waited_for(agent: Lab) -> None:
     agent.type("hello")
     wait_until(lambda: agent.option("@procy_state") == "busy", what="busy")
-    refused(agent, "busy", "--queue")
+    with frozen(agent):
+        refused(agent, "busy", "--queue")
     send(agent, "--queue", "--wait", text="after that")
     assert prompts(agent) == ["hello", "after that"]
+
+
+@contextmanager
+def pressing(command: list[str]) -> Iterator[None]:
+    """Somebody goes on pressing a key, however long it takes."""
+    over = threading.Event()
+
+    def press() -> None:
+        while not over.wait(0.3):
+            subprocess.run(command, check=True)
+
+    thread = threading.Thread(target=press)
+    subprocess.run(command, check=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def test_two_at_once_come_one_after_the_other(agent: Lab) -> None:
@@ -136,8 +169,8 @@ def test_who_types_in_the_pane_goes_first(agent: Lab, tmp_path: Path) -> None:
         wait_until(lambda: agent.tmux("list-clients"), what="an attached client")
         done = send(agent, "--queue", "--wait", "--timeout", "40", text="nobody types", check=False)
         assert done.returncode == 0, done.stderr
-        subprocess.run(["tmux", "-S", outer, "send-keys", "Left"], check=True)
-        refused(agent, "somebody types")
+        with pressing(["tmux", "-S", outer, "send-keys", "Left"]):
+            refused(agent, "somebody types")
     finally:
         subprocess.run(["tmux", "-S", outer, "kill-server"], check=False)
 
@@ -184,13 +217,8 @@ def test_a_program_that_reads_lines_is_left_alone(lab: Lab) -> None:
 
 def test_what_does_not_show_is_not_sent(agent: Lab) -> None:
     """An agent that hangs draws nothing: no Enter, and the error says so."""
-    below = psutil.Process(int(agent.option("pane_pid"))).children(recursive=True)
-    [pid] = [one.pid for one in below if one.cmdline()[1:] == ["-m", "procy.demo.agent"]]
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(agent):
         done = send(agent, text="into the void", check=False)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert done.returncode == 1 and "not sent" in done.stderr
     agent.wait_for("into the void")
     assert prompts(agent) == []
