@@ -107,7 +107,8 @@ def test_an_agent_cut_off_with_its_tmux_server_comes_back(home: Home, whole: boo
         driver.tmux("send-keys", *second, "a", "Enter")
         driver.until_screen("before the cut", *home.ready)
         driver.ask("after the cut")
-        turns = recording.until_turns(2)
+        recording.until("SELECT 1 FROM turns WHERE prompt = 'after the cut' AND status = 'done'")
+        turns = recording.turns()
         prompts = [(turn["session_id"], turn["prompt"]) for turn in turns if "procy" not in turn["prompt"]]
         assert prompts == [(session, "before the cut"), (session, "after the cut")]
         assert recording.procy("resume", "--list") == ""
