@@ -1,5 +1,6 @@
 #!/bin/sh
 # install.sh: for a popup. Asks, then makes an environment in the plugin's directory with procy in it, and loads the plugin.
+trap 'exit 0' INT # as in shown.sh
 plugin=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 venv=$plugin/.venv
 python=${PYTHON:-python3}

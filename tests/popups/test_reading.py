@@ -10,7 +10,7 @@ from procy.popups.scrollback import conversation
 from procy.store import write
 from procy.store.db import open_reader, open_writer
 from procy.store.read import find_session
-from tests.conftest import Lab
+from tests.conftest import Lab, wait_until
 from tests.popups.conftest import Popup
 
 
@@ -72,4 +72,5 @@ def test_ctrl_c_is_the_pagers_own_key(agent: Lab, popup: Popup) -> None:
     popup.wait_for("1  2026")
     popup.press("q")
     popup.until_left()
-    assert agent.tmux("display-message", "-p", "-t", popup.pane, "#{pane_dead_status}").strip() == "0"
+    status = ("display-message", "-p", "-t", popup.pane, "#{pane_dead_status}")  # tmux knows it a moment after the end
+    wait_until(lambda: agent.tmux(*status).strip() == "0", what="an end without an error")
