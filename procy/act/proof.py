@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any, Literal
 
+from procy.act.composer import is_command
 from procy.act.target import Target
 from procy.store import injections
 from procy.store.db import open_reader
 from procy.store.injections import key_of
 
-COMMAND = re.compile(r"[/!]\S[^\n]*")
 CONFIRM_S = 8.0  # a transcript or a hook tells of a prompt in far less
 COMMAND_S = 2.0  # and of a command of the agent's own, if it ever does
 POLL_S = 0.05
@@ -33,11 +32,6 @@ def confirmation(target: Target, injection_id: str, since_ns: int, text: str) ->
                 return "hook"
             time.sleep(POLL_S)
     return None
-
-
-def is_command(text: str) -> bool:
-    """Whether it is a line for the agent itself: ``/clear``, ``!ls``."""
-    return COMMAND.fullmatch(text) is not None
 
 
 def hook_tells(connection: sqlite3.Connection, session_id: str, since_ns: int, text: str) -> bool:

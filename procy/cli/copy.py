@@ -12,7 +12,8 @@ from procy.capture.tmux import Tmux, current_socket
 from procy.cli.common import db_option, json_option, one_line, pane_here, print_json, reader, session_argument, table
 from procy.cli.show import find
 from procy.errors import HandleError, ProcyError
-from procy.popups.copy import BUFFER, Copyable, choose, copyables, first_line
+from procy.popups.copy import Copyable, choose, copyables, first_line
+from procy.popups.pane import BUFFER
 from procy.store.read import turn_with_answer
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from procy.act.proof import answered_turn, is_command
+from procy.act.composer import is_command
+from procy.act.proof import answered_turn
 from procy.act.queue import turn_to_send, until_free
 from procy.act.send import Delivery, deliver, said_of
 from procy.act.target import Target, find_target
