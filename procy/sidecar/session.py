@@ -22,7 +22,7 @@ from procy.parse.terminal import TerminalReader
 from procy.recording.foreground import is_shell
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
-from procy.recording.turnbook import TurnBook
+from procy.recording.turnbook import Entry, TurnBook
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch
 from procy.sidecar.board import Shown
@@ -63,7 +63,7 @@ class Follower:
         self.book = TurnBook(self.timeline)
         self.conversations = Conversations(connection, self.border, self.rows, self.book, self.meta)
         self.hooks_read: set[Path] = set()
-        self.keyframes: set[int] = set()
+        self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
         self.looked_ns = 0
         self.last_ns = self.timeline.last_ns
         self.pipe_ended_ns = 0
@@ -259,8 +259,7 @@ class Follower:
             self.book.idle_since(idle.at_ns)
         for entry in self.book.take(now_ns):
             self.rows.turn(entry.turn)
-            for offset in (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None):
-                self.put_keyframe(offset)
+            self.put_keyframes(entry)
         for rows, book in self.conversations.children.values():
             for entry in book.take(now_ns):
                 rows.turn(entry.turn)
@@ -269,12 +268,14 @@ class Follower:
         for text in self.reader.texts.take():
             self.rows.text(text)
 
-    def put_keyframe(self, offset: int | None) -> None:
-        if offset is None or offset in self.keyframes:
-            return
-        self.keyframes.add(offset)
-        if picture := self.terminal.picture_at(offset):
-            self.rows.keyframe(offset, picture)
+    def put_keyframes(self, entry: Entry) -> None:
+        """Keep the screens where the turn begins and ends; the writer drops those where it no longer does."""
+        ends = (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None)
+        places = {place for place in ends if place is not None}
+        for offset in places - self.keyframes.get(entry.turn.key, set()):
+            if picture := self.terminal.picture_at(offset):
+                self.rows.keyframe(offset, picture)
+        self.keyframes[entry.turn.key] = places
 
     def write_state(self, now_ns: int) -> None:
         """Tell the database and tmux when the agent's state is another one."""

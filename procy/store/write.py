@@ -6,7 +6,7 @@ through which derived text enters the database.
 
 import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -203,7 +203,9 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     key = turn_id(session_id, turn)
     if is_forgotten(connection, key):
         return
-    row = connection.execute("SELECT session_id, seq, origin FROM turns WHERE id = ?", (key,)).fetchone()
+    row = connection.execute(
+        "SELECT session_id, seq, origin, terminal_from, terminal_to FROM turns WHERE id = ?", (key,)
+    ).fetchone()
     if row and row[0] != session_id:
         put_parent(connection, session_id, row[0])
         return
@@ -211,6 +213,7 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     origin = row[2] if row else injections.claim(connection, session_id, key, turn.prompt, turn.started_ns)
     values = (key, session_id, seq, origin, *turn_values(turn, mask, cost))
     number = connection.execute(PUT_TURN, values).fetchone()[0]
+    drop_keyframes(connection, session_id, set(row[3:]) if row else ())
     inputs = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
     connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
     connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
@@ -274,19 +277,24 @@ def next_seq(connection: sqlite3.Connection, session_id: str, started_ns: int) -
 
 def max_seq(connection: sqlite3.Connection, session_id: str, condition: str, value: str | int) -> int:
     """The highest number of the session's turns, forgotten ones too, for which the condition is true; 0 for none."""
-    turns, forgotten = (
-        connection.execute(f"SELECT max(seq) FROM {table} WHERE session_id = ? AND {condition}", (session_id, value)).fetchone()[
-            0
-        ]
-        for table in ("turns", "forgotten")
-    )
-    return max(turns or 0, forgotten or 0)
+    query = f"SELECT max(seq) FROM {{}} WHERE session_id = ? AND {condition}"
+    found = [connection.execute(query.format(table), (session_id, value)).fetchone()[0] for table in ("turns", "forgotten")]
+    return max(seq or 0 for seq in found)
 
 
 def put_keyframe(connection: sqlite3.Connection, session_id: str, offset: int, picture: Picture) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?)",
         (session_id, offset, picture.columns, picture.rows, blobs.pack(picture.escapes)),
+    )
+
+
+def drop_keyframes(connection: sqlite3.Connection, session_id: str, offsets: Iterable[int | None]) -> None:
+    """Delete the screens at those of the offsets where no turn begins or ends any more."""
+    connection.executemany(
+        "DELETE FROM keyframes WHERE session_id = :session AND offset = :offset AND NOT EXISTS "
+        "(SELECT 1 FROM turns WHERE session_id = :session AND :offset IN (terminal_from, terminal_to))",
+        [{"session": session_id, "offset": offset} for offset in offsets],
     )
 
 

@@ -245,10 +245,10 @@ def test_users_own_hooks_and_notify_still_run(client: str, executable: Path, ser
 def test_rebuild_derives_the_same_turns(driver: Driver) -> None:
     for script in ("two_tools", "interrupted", "cleared"):
         SCRIPTS[script](driver)
-    driver.until(lambda: state(driver)[0] == "idle", "idle")
+        driver.until(lambda: state(driver)[0] == "idle", "idle")
+        time.sleep(4)  # the last turn is taken to have ended; the next one's first key moves that end
     recording = Recording(driver.home)
     recording.until_turns(5)
-    time.sleep(4)
     os.kill(int(driver.show("#{pane_pid}")), signal.SIGTERM)
     recording.until("SELECT 1 FROM sessions WHERE status IN ('ended', 'lost')", seconds=20)
     columns = "id, seq, kind, prompt, response, status, model, started_at, ended_at, input_tokens, terminal_from, terminal_to"

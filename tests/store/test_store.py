@@ -147,6 +147,19 @@ def test_a_turn_learned_late_takes_its_place_in_time(db: sqlite3.Connection) -> 
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
 
 
+def test_screens_stay_where_turns_begin_and_end(db: sqlite3.Connection) -> None:
+    def offsets() -> list[int]:
+        return [row[0] for row in db.execute("SELECT offset FROM keyframes ORDER BY offset")]
+
+    put(db, turn("one", terminal_from=10, terminal_to=20), turn("two", after_s=5, terminal_from=20, terminal_to=40))
+    for offset in (10, 20, 40):
+        write.put_keyframe(db, "S" * 26, offset, Picture(80, 24, b""))
+    put(db, turn("two", after_s=5, terminal_from=30, terminal_to=None))
+    assert offsets() == [10, 20], "one ends at 20 still; two is open again"
+    put(db, turn("one", terminal_from=10, terminal_to=30))
+    assert offsets() == [10]
+
+
 def test_a_turn_of_a_forked_conversation_stays_where_it_is(db: sqlite3.Connection) -> None:
     other = "T" * 26
     with write.transaction(db):
