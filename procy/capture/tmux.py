@@ -137,15 +137,18 @@ class Tmux:
         """A format, expanded for the pane."""
         return "\n".join(self.run("display-message", "-p", "-t", pane_id, form))
 
+    def option(self, name: str) -> str:
+        """A server-wide option of the user's or ours; "" where it is not set."""
+        return "\n".join(self.run("show-options", "-gqv", name))
+
     def press(self, pane_id: str, key: str) -> None:
         """One key, by tmux's name for it, in a write of its own."""
         self.run("send-keys", "-t", pane_id, key)
 
     def type(self, pane_id: str, text: str) -> None:
-        """Text as if typed, key by key. A ``;`` that ends an argument would separate commands."""
+        """Text as if typed, key by key."""
         for start in range(0, len(text), TYPED):
-            part = text[start : start + TYPED]
-            self.run("send-keys", "-t", pane_id, "-l", "--", part[:-1] + "\\;" if part.endswith(";") else part)
+            self.run_all([("send-keys", "-t", pane_id, "-l", "--", text[start : start + TYPED])])
 
     def paste(self, pane_id: str, text: str) -> None:
         """Text as a terminal pastes it: framed where the program asked for that (mode 2004), line feeds kept."""

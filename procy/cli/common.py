@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from procy.capture.spool import spools
-from procy.errors import ProcyError
+from procy.errors import ProcyError, TmuxError
 from procy.places import Places, find_places
 from procy.store.db import open_reader
 from procy.ui.words import printable as printable
@@ -46,11 +46,16 @@ def needs_terminal(otherwise: str) -> None:
 def pane_here(db: str | None) -> str:
     """The pane that this runs in, or that its popup was opened over, where that is recorded; else ""."""
     from procy.capture.tmux import current_socket
-    from procy.recording.start import recordings
+    from procy.recording.start import here, spool_of
 
-    here = (current_socket(), os.environ.get("TMUX_PANE", ""))
-    metas = [spool.meta() for spool in recordings(find_places(db))] if all(here) else []
-    return here[1] if any((meta.tmux_socket, meta.pane_id) == here for meta in metas) else ""
+    name = os.environ.get("TMUX_PANE", "")
+    if not (current_socket() and name):
+        return ""
+    try:
+        pane = here().pane(name)
+    except TmuxError:  # it is gone
+        return ""
+    return name if spool_of(find_places(db), pane) else ""
 
 
 def complete_session(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

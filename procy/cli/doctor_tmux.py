@@ -59,7 +59,7 @@ def plugin_in(tmux: Tmux) -> Iterator[Finding]:
     if not plugin.is_loaded(tmux):
         yield Finding("note", "the tmux plugin is not loaded here", f"Put into tmux.conf: {load}")
         return
-    program = plugin.option(tmux, "@procy_program")
+    program = tmux.option("@procy_program")
     if program:
         yield Finding("ok", f"tmux plugin: {len(list(plugin.bound(tmux)))} keys, runs {program}")
     else:

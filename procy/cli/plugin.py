@@ -17,7 +17,6 @@ from procy.recording.start import here
 
 OURS = "@procy_parts"  # stands in every command that the plugin binds, and in no other
 BINDING = re.compile(r"bind-key +(?:-r +)?-T prefix +(\S+) +(.*)")
-
 NOTE = re.compile(r"(\S+) +procy: (.*)")
 
 
@@ -63,11 +62,7 @@ def plugin_file() -> Path:
 
 
 def is_loaded(tmux: Tmux) -> bool:
-    return bool(option(tmux, OURS))
-
-
-def option(tmux: Tmux, name: str) -> str:
-    return "\n".join(tmux.run("show-options", "-gqv", name))
+    return bool(tmux.option(OURS))
 
 
 def prefix_bindings(tmux: Tmux) -> dict[str, str]:
@@ -85,6 +80,6 @@ def bound(tmux: Tmux) -> Iterator[Key]:
 
 def skipped(tmux: Tmux) -> Iterator[Key]:
     """What the plugin remembers in ``@procy_skipped``: lines of action and key."""
-    for line in option(tmux, "@procy_skipped").splitlines():
+    for line in tmux.option("@procy_skipped").splitlines():
         action, _, key = line.partition(" ")
         yield Key(key, action, skipped=True)

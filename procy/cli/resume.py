@@ -65,7 +65,7 @@ def resume_command(only_list: bool, restored: bool, started: bool, as_json: bool
 
 def has_resurrect(tmux: Tmux) -> bool:
     """Whether tmux-resurrect is loaded: it replaces the first pane by those that it restores, so their time comes then."""
-    return bool(tmux.run("show-options", "-gqv", "@resurrect-restore-script-path"))
+    return bool(tmux.option("@resurrect-restore-script-path"))
 
 
 def show(rows: Sequence[sqlite3.Row]) -> None:

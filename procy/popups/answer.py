@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from prompt_toolkit.application import Application
@@ -30,7 +29,6 @@ class AnswerPopup:
         self.target, self.others = target, others
         self.look: Look = target.look()
         self.note = ""
-        self.opened = time.monotonic()
         rule = Window(height=1, char="─", style="class:rule")
         answers = FormattedTextControl(self.choices, focusable=True, show_cursor=False)
         body = HSplit([

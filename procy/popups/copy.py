@@ -12,8 +12,6 @@ from procy.parse.code import code_blocks
 from procy.popups.picker import Action, Item, Picker
 from procy.ui import words
 
-BUFFER = "procy"
-
 
 class Copyable(NamedTuple):
     """``what``: answer, code or prompt; ``language`` of code."""

@@ -12,6 +12,7 @@ from procy.errors import PaneBusy, PaneRefuses
 from procy.recording.foreground import is_shell, program_of
 from procy.recording.start import here
 
+BUFFER = "procy"  # tmux's, for what is copied
 FACTS = "#{pane_dead}\t#{pane_in_mode}\t#{pane_input_off}\t#{@procy_state}"
 
 

@@ -10,14 +10,13 @@ import click
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from procy.errors import ProcyError
-from procy.popups.pane import Place
+from procy.popups.pane import BUFFER, Place
 from procy.popups.picker import Action, Item, Picker
 from procy.store.prompts import OldPrompt
 from procy.ui import words
 
 MARKS = ("●", "○", " ")  # this directory, this repository, elsewhere
 ANSWER = 2_000  # characters
-BUFFER = "procy"
 
 
 class PickPopup:

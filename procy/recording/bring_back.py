@@ -18,7 +18,7 @@ from procy.store.resumable import place_of
 OFFERED = "@procy_offered"  # server option: the user has been told
 HOOK = "client-attached[8124]"
 SHOWN_MS = 5000
-BY_KEY = "#{?@procy-key-menu,prefix + #{@procy-key-menu}#,u,procy resume}"
+BY_KEY = "#{?@procy-key-menu,prefix + #{@procy-key-menu}#, u,procy resume}"
 PATIENCE_S = 3.0  # for a new window's shell to draw its prompt
 LOOK_S = 0.05
 
@@ -65,7 +65,7 @@ def program(places: Places) -> list[str]:
 
 def offer(tmux: Tmux, count: int) -> None:
     """Tell whoever looks at the server, now or as soon as somebody does, that so many agents can be resumed. Once a server."""
-    if not count or tmux.run("show-options", "-gqv", OFFERED):
+    if not count or tmux.option(OFFERED):
         return
     text = f"procy: {count} agent{'' if count == 1 else 's'} can be resumed: {BY_KEY}"
     tmux.run("set-option", "-g", OFFERED, str(count))

@@ -31,7 +31,6 @@ from procy.types import Turn
 
 LATE_NS = 2_000_000_000  # a hook may tell the end of a turn so much later
 PATIENCE_S = 15.0
-NOW_AND_HERE = "Stop it first: procy stop {}"
 
 
 class Left(NamedTuple):
@@ -71,7 +70,7 @@ def check_ended(connection: sqlite3.Connection, places: Places, session_id: str)
         "SELECT status, pane_id, parent_id FROM sessions WHERE id = ?", (session_id,)
     ).fetchone()
     if status in ("recording", "paused"):
-        raise StoreError("the session is being recorded", NOW_AND_HERE.format(pane or f"{parent or session_id}"))
+        raise StoreError("the session is being recorded", f"Stop it first: procy stop {pane or parent or session_id}")
     if Spool(Path(places.spool) / session_id).wanted() not in ("", "done"):
         raise StoreError("the session's last bytes are on their way into the database", "Try again in a moment")
 

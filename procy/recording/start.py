@@ -35,7 +35,7 @@ from procy.types import PRIVATE_FILE, Launch, Process, Profile
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What somebody wants recorded. ``resume``: an earlier session that goes on, with the bytes it has already."""
+    """What somebody wants recorded. ``session_id``: of an earlier session that goes on, with the bytes it has already."""
 
     places: Places
     name: str = ""

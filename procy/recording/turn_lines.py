@@ -99,8 +99,8 @@ def without_turn(
     own = lines_of(before.owners, key)
     rest = [line if owner else cleaned(line, traces) for line, owner in zip(lines, before.owners, strict=True)]
     first = min(own)
-    for hollowed in (set(), {first}, own):  # lines that must stay as a shape, for what they do to the turns around them
-        kept = [hollow(line) if n in hollowed else GONE if n in own else line for n, line in enumerate(rest)]
+    for shapes in (set(), {first}, own):  # lines that must stay as a shape, for what they do to the turns around them
+        kept = [hollow(line) if n in shapes else GONE if n in own else line for n, line in enumerate(rest)]
         after = read_story(transcript, kept, files).turns
         if {name: turn for name, turn in after.items() if name != key} == expected:
             return kept

@@ -116,26 +116,30 @@ class Conversations:
 
     def evidence(self) -> Evidence | None:
         """What the session's newest transcript says about the agent's state."""
-        told = [one.reader.evidence() for one in self.followed.values() if one.rows is self.rows and not one.left]
-        return told[-1] if told else None
+        newest = self.newest()
+        return newest.reader.evidence() if newest else None
 
     def told(self, status: Status | None) -> dict[str, Any]:
         """What the session's newest conversation tells besides its turns, as columns of the session's row.
 
         By its status feed where that speaks of it, else by its transcript.
         """
-        live = [one for one in self.followed.values() if one.rows is self.rows and not one.left]
-        if not live:
+        newest = self.newest()
+        if newest is None:
             return {"context_left": None}
-        if status is None or status.agent_session_id != live[-1].file.agent_session_id:
-            return {"context_left": live[-1].reader.context_left}
+        if status is None or status.agent_session_id != newest.file.agent_session_id:
+            return {"context_left": newest.reader.context_left}
         cost = {} if status.cost_usd is None else {"cost_usd": status.cost_usd}
         return {"context_left": status.context_left, **cost}
 
     def pending(self) -> ToolCall | None:
         """The tool call that the session's agent is at."""
-        live = [one for one in self.followed.values() if one.rows is self.rows and not one.left]
-        return live[-1].reader.pending if live else None
+        newest = self.newest()
+        return newest.reader.pending if newest else None
+
+    def newest(self) -> Conversation | None:
+        """The session's own conversation that its agent is in."""
+        return next((one for one in reversed(self.followed.values()) if one.rows is self.rows and not one.left), None)
 
     def books(self) -> Iterator[tuple[Rows, TurnBook]]:
         """The session's own, and its sub-agents'."""

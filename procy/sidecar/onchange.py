@@ -73,7 +73,7 @@ class OnChange:
 def command_of(socket: str) -> str:
     """What the user of that server set; "" for nothing."""
     try:
-        return "\n".join(Tmux(socket).run("show-options", "-gqv", "@procy-on-change"))
+        return Tmux(socket).option("@procy-on-change")
     except TmuxError:  # the server is gone
         return ""
 

@@ -10,9 +10,9 @@ from procy.capture.process import is_alive, pipe_tools
 from procy.capture.tmux import Pane, Tmux
 from procy.errors import TmuxError
 from procy.places import Places
-from procy.sidecar.gone import why_gone
 from procy.sidecar.log import log
 from procy.sidecar.session import Follower
+from procy.store.resumable import SERVER_GONE
 
 LOOK_NS = 1_000_000_000
 RESPAWN_NS = 300_000_000
@@ -137,3 +137,15 @@ class PaneWatch:
         except (TmuxError, OSError) as error:
             log.warning("%s: %s", follower.id, error)
             follower.wants_picture = cause
+
+
+def why_gone(follower: Follower, panes: int) -> str:
+    """Why a recording is over whose tmux server is no more: cut off, or ended by its user, which ends a server's last pane.
+
+    ``panes``: how many the server had when it was last looked at, 0 where nobody did.
+    """
+    process, profile = follower.agent.process, follower.agent.profile
+    pane_is_agent = process is not None and process.pid == follower.meta.pane_pid and bool(profile and profile.transcript)
+    if panes == 1 and pane_is_agent:
+        return "the agent ended, and with it the tmux server"
+    return SERVER_GONE

@@ -7,6 +7,7 @@ what the screen looks like. Nothing is cleared by time alone.
 import json
 import os
 
+from procy.parse.arguments import telling
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.recording.foreground import is_shell
@@ -14,7 +15,6 @@ from procy.sidecar.agent import AgentWatch
 from procy.types import Evidence, ToolCall
 
 QUIET_NS = 1_500_000_000
-WHAT = ("command", "cmd", "file_path", "path", "url")  # arguments of tools that say what they are used on
 CUT = 2_000  # characters that are looked at: what a cut makes of a secret lies behind those that are shown
 
 
@@ -103,9 +103,7 @@ def describe_request(payload: str) -> str:
 def described(tool: str, arguments: str) -> str:
     """A tool and what it is used on, of its JSON arguments: a command, a file, an address."""
     try:
-        inputs = json.loads(arguments)
+        what = telling(json.loads(arguments))
     except ValueError:
-        inputs = None
-    found = [inputs[name] for name in WHAT if inputs.get(name)] if isinstance(inputs, dict) else []
-    what = " ".join(map(str, found[0])) if found and isinstance(found[0], list) else str(found[0]) if found else ""
+        what = ""
     return shown(f"{tool} {what}"[:CUT])[:200]

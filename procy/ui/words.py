@@ -7,13 +7,11 @@ import re
 from datetime import datetime, timezone
 from typing import Any
 
+from procy.parse.arguments import NAMES, telling
+
 BRIEF = 160  # characters
-ARGUMENTS = (
-    "command", "cmd", "file_path", "notebook_path", "pattern", "query", "url", "path", "description", "prompt",
-    "subject", "skill",
-)  # fmt: skip
 CONTROL = re.compile(r"\x1b\[[0-9;:?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.DOTALL)
-CUT_ARGUMENT = re.compile(rf'"({"|".join(ARGUMENTS)})"\s*:\s*"((?:[^"\\]|\\.)*)')
+CUT_ARGUMENT = re.compile(rf'"({"|".join(NAMES)})"\s*:\s*"((?:[^"\\]|\\.)*)')
 
 
 def printable(text: str) -> str:
@@ -121,14 +119,8 @@ def brief(text: str | None, cwd: str | None = None) -> str:
 def brief_value(arguments: Any, text: str) -> str:
     if not isinstance(arguments, dict):
         return str(arguments) if isinstance(arguments, (str, int, float)) else text
-    for name in ARGUMENTS:
-        value = arguments.get(name)
-        if isinstance(value, str) and value:
-            return value
-        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-            return value[-1] if value[:2] == ["bash", "-lc"] else " ".join(value)
     strings = [value for value in arguments.values() if isinstance(value, str) and value]
-    return strings[0] if strings else text
+    return telling(arguments) or (strings[0] if strings else text)
 
 
 def arguments(text: str | None) -> list[tuple[str, str]]:
