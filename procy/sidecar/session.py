@@ -173,7 +173,7 @@ class Follower:
                 self.timeline.add(item)
                 self.border.call("reading the screen", None, self.reader.feed, item)
             else:
-                self.on_notice(item)
+                self.on_notice(item, now_ns)
         self.border.call("reading the screen", None, self.reader.rest, now_ns)
         quiet = bool(self.terminal.reads) and now_ns - self.last_ns > QUIET_CUT_NS
         self.cut_blocks(everything=quiet)
@@ -184,7 +184,7 @@ class Follower:
             self.rows.block(block, cursor)
             self.outbox.when_durable(partial(self.spool.prune, cursor.segment))
 
-    def on_notice(self, notice: Notice) -> None:
+    def on_notice(self, notice: Notice, now_ns: int) -> None:
         if notice.kind == tap.END:
             self.pipe_ended_ns = notice.time_ns
         elif notice.kind == tap.LOST:
@@ -195,6 +195,8 @@ class Follower:
             for seed in attach.seeds(self.spool):
                 if seed.time_ns <= notice.time_ns:
                     self.go_on_from(seed)
+            self.looked_ns = 0  # whose conversation this is may show on this screen only
+            self.watch_agent(now_ns)
 
     def go_on_from(self, seed: attach.Seed) -> None:
         """A pipe was attached: begin with the picture that was taken at that moment."""
