@@ -4,6 +4,7 @@ import base64
 import json
 import sys
 import time
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from procy.types import Picture
 
 QUIET_S = 0.05
 CALM = 4  # looks in a row at which nothing more had come
+PATIENCE_S = 2.0  # for a picture that was announced: whoever takes it may have been killed
 
 
 class Seed(NamedTuple):
@@ -30,13 +32,19 @@ class Seed(NamedTuple):
 
 def attach(places: Places, spool: Spool, meta: Meta, pane: Pane, cause: str = "") -> None:
     """Start a tap for the pane. The picture is taken in the same tmux command list, so no byte falls between."""
-    picture = Tmux(meta.tmux_socket).attach(pane.pane_id, tap_command(places, spool))
-    write_seed(spool, time.time_ns(), picture, cause)
+    spool.announce_seed()
+    now = time.time_ns()  # before the tap says that it has started
+    try:
+        picture = Tmux(meta.tmux_socket).attach(pane.pane_id, tap_command(places, spool))
+        write_seed(spool, now, picture, cause)
+    finally:
+        spool.seed_announced.unlink(missing_ok=True)
 
 
 def write_first_seed(spool: Spool, pane: Pane) -> None:
     """The picture of a pane that was made together with its pipe: nothing was on it."""
     write_seed(spool, 0, Picture(pane.columns, pane.rows, b""), "")
+    spool.seed_announced.unlink(missing_ok=True)
 
 
 def write_seed(spool: Spool, now: int, picture: Picture, cause: str) -> None:
@@ -89,8 +97,22 @@ def tap_command(places: Places, spool: Spool) -> list[str]:
     ]  # fmt: skip
 
 
+def is_under_way(spool: Spool, taken: Collection[Path]) -> bool:
+    """Whether a tap is being put on the pane, the picture of which is not among those ``taken``."""
+    return any(path not in taken and is_fresh(path) for path in spool.seeds.glob("[!.]*"))
+
+
+def is_fresh(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime < PATIENCE_S
+    except OSError:
+        return False
+
+
 def seeds(spool: Spool) -> list[Seed]:
-    """The pictures not yet taken, oldest first."""
+    """The pictures not yet taken, oldest first; waits for one that is being taken."""
+    while is_fresh(spool.seed_announced):
+        time.sleep(0.005)
     found = []
     for path in sorted(spool.seeds.glob("[0-9]*.json")):
         try:

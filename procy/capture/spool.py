@@ -102,16 +102,29 @@ class Spool:
     def seeds(self) -> Path:
         return self.path / "seeds"
 
+    @property
+    def seed_announced(self) -> Path:
+        """There while a tap is put on the pane and the picture of that moment is not written yet."""
+        return self.seeds / "announced"
+
     # -- what is recorded -------------------------------------------------------------------------------------------
 
     def create(self, meta: Meta, tty: str, start: int = 0) -> None:
-        """Make or renew the folder, before the pipe is attached. ``start``: bytes that the session has already."""
+        """Make or renew the folder, before the pipe is attached and its picture written.
+
+        ``start``: bytes that the session has already.
+        """
         for folder in (self.path, self.hooks, self.seeds):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if start:
             self.begin_at(start)
+        self.announce_seed()
         self.point_at(tty, meta)
         self.write_meta(meta)
+
+    def announce_seed(self) -> None:
+        """Say that a tap is about to be put on the pane."""
+        self.seed_announced.touch(mode=0o600)
 
     def begin_at(self, offset: int) -> None:
         """Let the tap count on from an earlier recording of the session."""

@@ -246,6 +246,7 @@ def pause(places: Places, spool: Spool) -> bool:
         start_sidecar(places)  # one that was killed has left a state to see
         return True
     pane = Tmux(meta.tmux_socket).pane(meta.pane_id)
+    spool.announce_seed()
     meta = spool.change_meta(wanted="recording", attached_ns=time.time_ns())
     attach.attach(places, spool, meta, pane, "recording was paused")
     start_sidecar(places)

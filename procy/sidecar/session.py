@@ -63,6 +63,7 @@ class Follower:
         self.book = TurnBook(self.timeline)
         self.conversations = Conversations(connection, self.border, self.rows, self.book, self.meta)
         self.hooks_read: set[Path] = set()
+        self.seeds_taken: set[Path] = set()
         self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
         self.looked_ns = 0
         self.last_ns = self.timeline.last_ns
@@ -193,13 +194,14 @@ class Follower:
         elif notice.kind == tap.START:
             self.pipe_ended_ns = 0
             for seed in attach.seeds(self.spool):
-                if seed.time_ns <= notice.time_ns:
+                if seed.time_ns <= notice.time_ns and seed.path not in self.seeds_taken:
                     self.go_on_from(seed)
             self.looked_ns = 0  # whose conversation this is may show on this screen only
             self.watch_agent(now_ns)
 
     def go_on_from(self, seed: attach.Seed) -> None:
         """A pipe was attached: begin with the picture that was taken at that moment."""
+        self.seeds_taken.add(seed.path)
         self.cut_blocks(everything=True)
         self.terminal.reset(seed.picture)
         size = {"columns": seed.picture.columns, "rows": seed.picture.rows}
@@ -220,8 +222,8 @@ class Follower:
 
     def watch_agent(self, now_ns: int) -> None:
         """Notice another program in the pane, and ask the agent for its conversations."""
-        if self.ending or self.meta.wanted == "off":
-            return
+        if self.ending or self.meta.wanted == "off" or attach.is_under_way(self.spool, self.seeds_taken):
+            return  # the last: what stands on the screen is of before
         if self.border.call("looking for the agent", False, self.agent.look, self.meta.pane_pid, now_ns):
             profile, process = self.agent.profile, self.agent.process
             shell_waits = process is not None and process.pid == self.meta.pane_pid and is_shell(process)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from importlib import resources
 from pathlib import Path
@@ -17,6 +18,7 @@ from procy.capture.spool import Cursor, Spool
 from procy.capture.tmux import Tmux, parse_pane, unexpanded
 from procy.capture.transcript import read_lines
 from procy.parse.screen import Screen
+from procy.types import Picture
 from tests.conftest import Lab, wait_until
 
 
@@ -178,6 +180,33 @@ def test_seeds_that_are_damaged_are_passed_over(tmp_path: Path) -> None:
     spool.seeds.mkdir()
     (spool.seeds / f"{time.time_ns()}.json").write_text("{")
     assert attach.seeds(spool) == []
+
+
+def test_a_picture_that_is_being_taken_is_waited_for(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.seeds.mkdir()
+    spool.announce_seed()
+    assert attach.is_under_way(spool, ())
+
+    def take() -> None:
+        attach.write_seed(spool, 5, Picture(80, 24, b"here"), "")
+        spool.seed_announced.unlink()
+
+    timer = threading.Timer(0.1, take)
+    timer.start()
+    (seed,) = attach.seeds(spool)
+    timer.join()
+    assert (seed.time_ns, seed.picture.escapes) == (5, b"here")
+    assert attach.is_under_way(spool, ()) and not attach.is_under_way(spool, {seed.path})
+
+
+def test_nobody_waits_for_a_picture_whose_taker_is_gone(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.seeds.mkdir()
+    spool.announce_seed()
+    long_ago = time.time() - 60
+    os.utime(spool.seed_announced, (long_ago, long_ago))
+    assert not attach.is_under_way(spool, ()) and attach.seeds(spool) == []
 
 
 @pytest.mark.parametrize("size", [0, 10, 63])
