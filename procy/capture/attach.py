@@ -104,7 +104,7 @@ def is_under_way(spool: Spool, taken: Collection[Path]) -> bool:
 
 def is_fresh(path: Path) -> bool:
     try:
-        return time.time() - path.stat().st_mtime < PATIENCE_S
+        return abs(time.time() - path.stat().st_mtime) < PATIENCE_S  # the clock may have been set back
     except OSError:
         return False
 
