@@ -175,6 +175,27 @@ def test_who_types_in_the_pane_goes_first(agent: Lab, tmp_path: Path) -> None:
         subprocess.run(["tmux", "-S", outer, "kill-server"], check=False)
 
 
+def wait_state(lab: Lab, state: str, reason: str) -> None:
+    """The pane's state as tmux has it; the demo agent never asks."""
+    lab.tmux("set-option", "-p", "-t", lab.pane, "@procy_reason", reason)
+    lab.tmux("set-option", "-p", "-t", lab.pane, "@procy_state", state)
+
+
+def test_an_agent_that_asks_is_left_alone(agent: Lab) -> None:
+    wait_state(agent, "waiting", "permission: Bash make")
+    refused(agent, "asks (permission: Bash make)", "procy answer")
+
+
+def test_who_waits_for_an_answer_is_told_of_a_question(agent: Lab) -> None:
+    command = [sys.executable, "-m", "procy", "send", "-t", agent.pane, "--wait", "hello"]
+    with subprocess.Popen(command, env=agent.environment, text=True, stderr=subprocess.PIPE) as one:
+        wait_until(lambda: agent.option("@procy_state") == "busy", what="busy")
+        with frozen(agent):
+            wait_state(agent, "waiting", "permission: Bash make")
+            assert one.stderr and "asks (permission: Bash make)" in one.stderr.readline()
+        assert one.wait(20) == 0, one.stderr.read()
+
+
 def test_never_in_copy_mode_nor_without_input_nor_paused(agent: Lab) -> None:
     agent.tmux("copy-mode", "-t", agent.pane)
     refused(agent, "copy mode")
@@ -207,6 +228,11 @@ def test_another_program_only_when_asked_for(lab: Lab) -> None:
     refused(lab, "no agent that procy knows", "--any-program")
     send(lab, "--any-program", text="xyz")
     lab.wait_for(r"'x' 'y' 'z' '\r'")
+    send(lab, "--any-program", text="see @z")
+    lab.wait_for(r"'@' 'z' ' ' '\r'")  # without the blank, Enter would complete the word
+    recordings(lab.places)[0].change_meta(agent_pid=1)  # it was there all along and asked for no framed pastes
+    done = send(lab, "--any-program", text="two\nlines", check=False)
+    assert done.returncode == 1 and "each line" in done.stderr
 
 
 def test_a_program_that_reads_lines_is_left_alone(lab: Lab) -> None:

@@ -53,6 +53,7 @@ def test_of_long_input_the_end_is_seen() -> None:
         ("[Pasted text #1 +3 lines]", "a\nb\nc\nd", True),
         ("[Pasted text #1 +3 lines] MINE", "a\nb\nc\nd", False),
         ("the end of it", "the beginning and the end of it", True),
+        ("the beginning", "the beginning and the end of it", False),
         ("it the end of", "the beginning and the end of it", False),
         ("👍🏽", "hello there", False),
         ("👍🏽", "👍🏽", True),
