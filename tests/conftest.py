@@ -16,6 +16,8 @@ from procy.capture.spool import Spool, spools
 from procy.places import Places, make_home
 from procy.store.db import open_reader
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job of sh, and then in all it starts
+
 
 def wait_until(condition: Callable[[], object], seconds: float = 15.0, what: str = "") -> object:
     """The first true value of ``condition``; fails the test when there is none in time."""
