@@ -175,27 +175,6 @@ def test_who_types_in_the_pane_goes_first(agent: Lab, tmp_path: Path) -> None:
         subprocess.run(["tmux", "-S", outer, "kill-server"], check=False)
 
 
-def wait_state(lab: Lab, state: str, reason: str) -> None:
-    """The pane's state as tmux has it; the demo agent never asks."""
-    lab.tmux("set-option", "-p", "-t", lab.pane, "@procy_reason", reason)
-    lab.tmux("set-option", "-p", "-t", lab.pane, "@procy_state", state)
-
-
-def test_an_agent_that_asks_is_left_alone(agent: Lab) -> None:
-    wait_state(agent, "waiting", "permission: Bash make")
-    refused(agent, "asks (permission: Bash make)", "procy answer")
-
-
-def test_who_waits_for_an_answer_is_told_of_a_question(agent: Lab) -> None:
-    command = [sys.executable, "-m", "procy", "send", "-t", agent.pane, "--wait", "hello"]
-    with subprocess.Popen(command, env=agent.environment, text=True, stderr=subprocess.PIPE) as one:
-        wait_until(lambda: agent.option("@procy_state") == "busy", what="busy")
-        with frozen(agent):
-            wait_state(agent, "waiting", "permission: Bash make")
-            assert one.stderr and "asks (permission: Bash make)" in one.stderr.readline()
-        assert one.wait(20) == 0, one.stderr.read()
-
-
 def test_never_in_copy_mode_nor_without_input_nor_paused(agent: Lab) -> None:
     agent.tmux("copy-mode", "-t", agent.pane)
     refused(agent, "copy mode")
@@ -275,7 +254,8 @@ import sys, tty
 tty.setraw(0)
 typed, taken = "", 0
 while True:
-    print(f"\x1b]7501;state=idle:app=test\x07\x1b[2J\x1b[Htaken {taken}\r\n{'─' * 40}\r\n❯ {typed}", end="", flush=True)
+    state = "blocked:kind=permission" if typed == "?" else "idle"
+    print(f"\x1b]7501;state={state}:app=test\x07\x1b[2J\x1b[Htaken {taken}\r\n{'─' * 40}\r\n❯ {typed}", end="", flush=True)
     key = sys.stdin.read(1)
     typed, taken = (typed, taken + 1) if key == "\r" else (typed + key if key >= " " else "", taken)
 """
@@ -305,6 +285,12 @@ def test_what_was_sent_before_an_interruption_is_not_called_withheld(keeper: Lab
     one.send_signal(signal.SIGINT)
     assert one.wait(20) == 130
     assert keeper.rows("SELECT status FROM injections") == [{"status": "unconfirmed"}]
+
+
+def test_an_agent_that_asks_is_left_alone(keeper: Lab) -> None:
+    keeper.type("?", enter=False)
+    wait_until(lambda: keeper.option("@procy_state") == "waiting", what="a question")
+    refused(keeper, "asks (permission)", "procy answer")
 
 
 def test_no_key_reaches_copy_mode(keeper: Lab) -> None:

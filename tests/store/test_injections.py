@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from procy.act.proof import hook_tells
 from procy.store import injections, write
 from procy.store.corrections import add, of_turn, wanting
 from procy.store.db import iso, open_writer
@@ -55,16 +53,6 @@ def test_what_surely_arrived_comes_before_what_may_have(db: sqlite3.Connection) 
     put(db, "b", "go on", after_s=50)
     order = [row[0] for row in db.execute("SELECT injections.id FROM injections JOIN turns ON turn_id = turns.id ORDER BY seq")]
     assert order == ["first", "second"]
-
-
-def test_a_hook_tells_of_its_own_prompt_only(db: sqlite3.Connection) -> None:
-    for number, (prompt, event) in enumerate([("go on", "UserPromptSubmit"), ("stop", "UserPromptSubmit"), ("halt", "Stop")]):
-        payload = json.dumps({"prompt": prompt})
-        db.execute("INSERT INTO hook_events VALUES (?, ?, ?, ?, ?)", (str(number), SESSION, NOW + number, event, payload))
-    told = [
-        hook_tells(db, SESSION, since, text) for since, text in [(NOW, "go  on"), (NOW + 1, "go on"), (NOW, "go"), (NOW, "halt")]
-    ]
-    assert told == [True, False, False, False]
 
 
 def test_the_last_prompt_that_procy_typed_is_the_one_to_correct(db: sqlite3.Connection) -> None:
