@@ -50,7 +50,7 @@ def test_an_answer_goes_to_no_question_but_its_own(lab: Lab, monkeypatch: pytest
 
 def test_the_longest_wait_comes_first(lab: Lab) -> None:
     lab.start()
-    panes = [lab.pane, *(lab.tmux("split-window", "-d", "-P", "-F", "#{pane_id}").strip() for _ in range(2))]
+    panes = [lab.pane, *(lab.tmux("split-window", "-d", "-P", "-F", "#{pane_id}", "cat").strip() for _ in range(2))]
     for pane, since in zip(panes, ("200", "90", "1000"), strict=True):
         lab.tmux("set-option", "-p", "-t", pane, "@procy_since", since)
         lab.tmux("set-option", "-p", "-t", pane, "@procy_state", "waiting")

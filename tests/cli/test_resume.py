@@ -34,8 +34,10 @@ def two(lab: Lab) -> Lab:
 
 def start_two(lab: Lab) -> None:
     """As before and as tmux-resurrect does it: windows by index, each with its directory."""
+    shell = "bash --norc --noprofile"
     lab.start()
-    lab.tmux("new-window", "-d", "-t", "0:1", "-c", str(lab.work), "bash --norc --noprofile")
+    lab.tmux("set-option", "-g", "default-command", shell)  # of further windows: no profile of whoever runs the tests
+    lab.tmux("new-window", "-d", "-t", "0:1", "-c", str(lab.work), shell)
 
 
 def end_server(lab: Lab) -> None:
