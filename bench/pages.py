@@ -1,4 +1,5 @@
-"""The pages: server time and size by length of session, and search. ``python -m bench pages [turns to search]``
+"""The pages: server time and size by length of session, of everything recorded, and search.
+``python -m bench pages [turns to search]``
 
 Each page is asked for through the whole ASGI stack (signed in, permission checks included; no socket). Beside it stands
 what a page that shows everything would have to do: read a session's turns and tool calls whole, and write them as JSON.
@@ -15,11 +16,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.corpus import WORDS, make_session
+from bench.corpus import WORDS, make_months, make_session
 from bench.table import table
 from procy.places import Places
 from procy.store.db import open_reader, open_writer
@@ -29,6 +30,12 @@ from procy.ui.launch import build
 SIZES = (100, 1_000, 10_000)
 SEARCHED = 200_000
 RUNS = 9
+MONTHS = {
+    "overview, 30 days": "overview",
+    "overview, all time": "overview?days=all",
+    "training": "training",
+    "training, proposed": "training?of=proxy",
+}
 QUERIES = {
     "in every turn": WORDS[0],
     "in 1 of 10": WORDS[20],
@@ -42,6 +49,7 @@ QUERIES = {
 def run(searched: int = SEARCHED) -> None:
     with tempfile.TemporaryDirectory(prefix="procy-bench-") as root:
         by_length(Path(root))
+        by_turns(Path(root), (100, 10_000, searched))
         by_search(Path(root), searched)
 
 
@@ -87,6 +95,35 @@ def by_length(root: Path) -> None:
         rows,
         "10,000 turns: ≤ 150 ms and ≤ 400 KB",
     )
+
+
+def by_turns(root: Path, sizes: Sequence[int]) -> None:
+    """The pages of everything that was recorded. The reference sums up all turns and tool calls as they are."""
+    rows = []
+    for turns in sizes:
+        places = places_in(root / f"months-{turns}")
+        connection = open_writer(places.db)
+        make_months(connection, turns, time.time_ns(), days=60)
+        connection.close()
+        reader = open_reader(places.db)
+        summed, _ = median(lambda reader=reader: sum_up(reader), 1)
+        with Pages(places) as pages:
+            for name, path in MONTHS.items():
+                seconds, size = pages.median(f"/-/procy/{path}")
+                rows.append([f"{turns:,}", name, ms(seconds), f"{size / 1000:.0f} KB", f"{seconds / summed:.2f} ×"])
+        reader.close()
+    aim = "200,000 turns: ≤ 150 ms"
+    table("pages of everything", ("turns", "page", "server time", "size", "to summing up all turns"), rows, aim)
+
+
+def sum_up(reader: sqlite3.Connection) -> int:
+    """What activity, cost and tools would take without sums that are kept; how many rows come of it."""
+    what = "date(started_at, 'localtime'), origin, model, count(*), sum(input_tokens), sum(cost_usd)"
+    days = f"SELECT {what} FROM turns GROUP BY 1, 2, 3"
+    tools = (
+        "SELECT name, count(*), sum(tool_calls.status = 'error') FROM tool_calls JOIN turns ON turns.id = turn_id GROUP BY name"
+    )
+    return sum(len(reader.execute(sql).fetchall()) for sql in (days, tools))
 
 
 def everything(reader: sqlite3.Connection, session: str) -> str:

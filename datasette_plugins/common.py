@@ -64,13 +64,20 @@ def forbidden(datasette: Datasette, request: Request) -> Response | None:
 
 @hookimpl
 def menu_links(datasette: Datasette) -> list[dict[str, str]]:
-    return [{"href": pages_of(datasette).root, "label": "Sessions"}]
+    root = pages_of(datasette).root
+    found = (("", "Sessions"), ("/evolve", "Evolve"), ("/corrections", "Corrections"), ("/gateway", "Gateway"))
+    return [{"href": root + path, "label": label} for path, label in found]
+
+
+FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 async def static(datasette: Datasette, request: Request, send: guard.Send) -> Any:
     """Nothing in there is anybody's: the page that asks to sign in has its style, too."""
     guard.only_read(request)
-    return await asgi_static(pages_of(datasette).assets.folder)(request, send)
+    assets = pages_of(datasette).assets
+    kept = request.url_vars.get("version") == assets.version()
+    return await asgi_static(assets.folder, headers=FOR_EVER if kept else None)(request, send)
 
 
 static._datasette_static = True  # files that never change under one address: no need for no-store
@@ -80,6 +87,7 @@ static._datasette_static = True  # files that never change under one address: no
 def register_routes() -> list[tuple[str, Any]]:
     return [
         (r"/-/procy/sign-in$", guard.sign_in),
+        (r"/-/procy/static/~(?P<version>[0-9a-f]{12})/(?P<path>.+)$", static),
         (r"/-/procy/static/(?P<path>.+)$", static),
     ]
 

@@ -24,6 +24,10 @@ class Places(NamedTuple):
     def sidecar_log(self) -> str:
         return os.path.join(self.beside_spool, "sidecar.log")
 
+    def run_lock(self, run_id: str) -> str:
+        """Held by the process that carries a run out."""
+        return os.path.join(self.home, "runs", f"{run_id}.lock")
+
     @property
     def beside_spool(self) -> str:
         """The data directory; for a database of another name its spool, so that two may lie side by side."""

@@ -158,6 +158,7 @@ class Process:
 
 
 PRIVATE_FILE = "{private file}"
+ANSWER_FILE = "{answer file}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +172,20 @@ class Launch:
     environment: tuple[tuple[str, str | None], ...] = ()
     agent_session_id: str = ""
     private: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The gateway as an agent is to reach it: its address for each family of clients, and the token of the agent's session."""
+
+    claude: str
+    codex: str
+    openai: str
+    token: str = field(repr=False)
+
+    def with_token(self, url: str) -> str:
+        """One of the addresses, for a client that takes nothing but an address."""
+        return f"{url}/p/{self.token}"
 
 
 class TranscriptReader(Protocol):
@@ -228,8 +243,21 @@ class Profile(Protocol):
         follow it, its last word, before it runs those words. With ``--status COMMAND`` behind it, it keeps the newest JSON
         from standard input, in the form of ``procy.parse.status``, and becomes that line of sh, which gets the same."""
 
+    def via(self, argv: Sequence[str], endpoint: Endpoint) -> Launch:
+        """The command and the environment that send its API calls through the gateway. Nothing secret stands in the command,
+        which everybody on the machine can see. procy does without the method as well."""
+
     def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
         """The command that goes on with an earlier conversation."""
+
+    def fork(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...] | None:
+        """The command that goes on with a copy of an earlier conversation; None where the agent cannot."""
+
+    def headless(self, argv: Sequence[str], prompt: str) -> Launch | None:
+        """The command that answers one prompt, which is on its standard input too, and ends, changing no file and keeping no
+        conversation; with the model and the login of the agent started by ``argv``. The answer is what it prints, or where
+        ``ANSWER_FILE`` is a word of it, what it writes to the file whose path stands for that. None where there is no such
+        command; procy does without the method as well."""
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         """The transcript files that this very process writes, newest last."""

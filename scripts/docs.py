@@ -1,8 +1,8 @@
 """Write what the documentation takes from the program, or say what differs: ``python scripts/docs.py [--check]``
 
-``docs/cli.md`` comes from the commands' own help, ``docs/schema.md`` from a fresh database, README's table of commands from
-both. Beside that, every ``procy …`` and ``make …`` line in the documentation has to name a command, options and a target
-that exist.
+``docs/cli.md`` comes from the commands' own help, ``docs/schema.md`` from a fresh database, ``docs/queries.md`` from
+``procy/store/queries``, README's table of commands from the help, too. Beside that, every ``procy …`` and ``make …`` line in the
+documentation has to name a command, options and a target that exist.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import click
 
 from procy.cli import cli
 from procy.store.db import open_writer
+from procy.store.queries import Query, all_queries
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 100
@@ -31,6 +32,7 @@ def main() -> int:
     wanted = {
         ROOT / "docs" / "cli.md": cli_page(),
         ROOT / "docs" / "schema.md": schema_page(),
+        ROOT / "docs" / "queries.md": queries_page(),
         ROOT / "README.md": with_commands((ROOT / "README.md").read_text(encoding="utf-8")),
     }
     complaints = [complaint for page in pages() for complaint in wrong_lines(page)]
@@ -117,6 +119,30 @@ def leading_comments() -> dict[str, str]:
     return found
 
 
+# -- queries ----------------------------------------------------------------------------------------------------------
+
+
+def queries_page() -> str:
+    about = (
+        "Written by `make docs` from `procy/store/queries`. The pages have each as a stored query of Datasette's: Overview lists "
+        "them under Questions. `procy.db` is plain SQLite, so they run anywhere else as well; an empty parameter is the empty "
+        "string."
+    )
+    contents = "\n".join(f"- [{query.title}](#{anchor(query.title)})" for query in all_queries().values())
+    return "\n".join([f"# Queries\n\n{about}\n\n{contents}\n", *map(query_part, all_queries().values())])
+
+
+def query_part(query: Query) -> str:
+    parameters = "\n".join(f"- `:{name}`: {what}" for name, what in query.parameters.items())
+    parts = [f"## {query.title}\n", f"`{query.name}`. {query.about}\n", f"{parameters}\n" if parameters else ""]
+    return "\n".join([part for part in parts if part] + [f"```sql\n{query.sql}\n```\n"])
+
+
+def anchor(title: str) -> str:
+    """What a heading is reached by."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
 # -- what the pages tell people to type -------------------------------------------------------------------------------
 
 
@@ -127,7 +153,7 @@ def pages() -> Iterator[Path]:
 
 def wrong_lines(page: Path) -> Iterator[str]:
     """Lines of shell examples that the program would not take."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     known = dict(commands())
     for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
         for line in fence[1].splitlines():
@@ -145,6 +171,8 @@ def wrong_words(words: list[str], known: dict[str, click.Command]) -> Iterator[s
             yield f"no such command as {words[0]}"
             return
         command = known[words[0]]
+    if isinstance(command, click.Group) and len(words) > 1:
+        command = command.get_command(GROUP, words[1]) or command.get_command(GROUP, "run") or command
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {
         "--help",
         "-h",

@@ -2,41 +2,61 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from procy.capture.spool import Spool, spools
 from procy.places import Places, make_home
-from procy.store.db import open_reader
+from procy.store.db import open_reader, open_writer
 
+settings.register_profile("loaded", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # the machine is shared
+settings.load_profile("loaded")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job of sh, and then in all it starts
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 15.0, what: str = "") -> object:
     """The first true value of ``condition``; fails the test when there is none in time."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.02
     while not (value := condition()):
         if time.monotonic() > end:
             pytest.fail(f"not within {seconds:g} s: {what or condition}")
-        time.sleep(0.03)
+        time.sleep(pause)
+        pause = min(pause * 1.25, 0.1)  # to look costs the processor that is waited for
     return value
+
+
+@cache
+def empty_database() -> Path:
+    """One that was opened for the first time, and closed."""
+    path = Path(tempfile.mkdtemp(prefix="procy-tests-")) / "procy.db"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    open_writer(str(path)).close()
+    return path
 
 
 class Lab:
     """One data directory and one tmux server with a shell in its first pane."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, database: bool = True) -> None:
+        """``database`` False: nothing was ever recorded; else there is an empty one, which saves its making in every test."""
         self.root = root
         home = root / "home"
         self.places = Places(str(home), str(home / "procy.db"), str(home / "spool"), str(root / "config.toml"))
         make_home(self.places)
+        if database:
+            shutil.copy(empty_database(), self.places.db)
         self.socket = str(root / "tmux")
         self.work = root / "work"
         self.work.mkdir()

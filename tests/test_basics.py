@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import random
+import sys
+import textwrap
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+import procy.settings
 from procy import ids
 from procy.errors import ConfigError
 from procy.parse.redact import mask, star
 from procy.places import find_places
 from procy.settings import load_settings
 from procy.types import Usage
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 def test_ids_are_ulid_shaped_sorted_by_time_and_derived_ones_stay_the_same() -> None:
@@ -71,6 +80,49 @@ def test_settings_are_read_and_prices_found_by_the_longest_name(tmp_path: Path, 
     assert found.cost(None, million) is None
 
 
+LOOP = """
+[proxy_model]
+url = "http://localhost:8000/v1"
+timeout_s = 30
+api_key = "secret"
+
+[evolve]
+proposer = "model"
+prompts = "prompts"
+budget = {tries = 50, tokens = 5e6}
+
+[hosts.big]
+ssh = "me@big.example"
+lanes = 4
+
+[hosts.small]
+"""
+
+
+def test_settings_of_the_loop_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = settings(tmp_path, monkeypatch, LOOP)
+    model, evolve, hosts = found.proxy_model, found.evolve, found.hosts
+    assert (model.url, model.timeout_s, model.model, model.key({})) == ("http://localhost:8000/v1", 30.0, "", "secret")
+    assert "secret" not in repr(found)
+    assert (evolve.proposer, evolve.strategy, evolve.lanes) == ("model", "stall-switch", 1)
+    assert evolve.prompts == str(tmp_path / "prompts"), "from where the file is"
+    assert dict(evolve.budget) == {"tries": 50.0, "tokens": 5e6}
+    assert (hosts["big"].ssh, hosts["big"].lanes, hosts["big"].procy) == ("me@big.example", 4, "procy")
+    assert (hosts["small"].name, hosts["small"].ssh, hosts["small"].evaluators) == ("small", "small", 1)
+
+
+def test_the_example_of_all_settings_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = textwrap.dedent((procy.settings.__doc__ or "").partition("::\n")[2])
+    found = settings(tmp_path, monkeypatch, example)
+    for table, given in tomllib.loads(example).items():
+        known = getattr(found, table)
+        if table not in ("agent", "raw", "prices", "hosts", "upstreams"):
+            assert set(given) >= {field.name for field in fields(known)} - {"api_key"}, "every key is in it"
+    for table, one in (("hosts", found.hosts["big"]), ("upstreams", found.upstreams["cheap"])):
+        [given] = tomllib.loads(example)[table].values()
+        assert {field.name for field in fields(one)} - {"name", "models"} == set(given)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -81,6 +133,19 @@ def test_settings_are_read_and_prices_found_by_the_longest_name(tmp_path: Path, 
         ("[ui]\nhost = []", "unknown setting ui.host"),
         ("[prices.x]\ninput = 'a'", "prices.x.input"),
         ("[prices]\nx = 3", "prices.x = 3 is not of type dict"),
+        ("[proxy_model]\nurll = ''", "unknown setting proxy_model.urll. Did you mean proxy_model.url?"),
+        ("[proxy_model]\nurl = 'localhost:8000'", "proxy_model.url = 'localhost:8000' is no http address"),
+        ("[proxy_model]\nurl = 'http://h:port/v1'", "is no http address. Write it as in http://localhost:8000/v1"),
+        ("[proxy_model]\napi_key = 'a'\napi_key_env = 'B'", "has both api_key and api_key_env"),
+        ("[proxy_model]\ntimeout_s = 0", "proxy_model.timeout_s = 0.0 is less than 0.1"),
+        ("[proxy_model]\nmax_tokens = 1.5", "proxy_model.max_tokens = 1.5 is not of type int"),
+        ("[evolve]\nproposer = 'templat'", "is none of model, template, agent. Did you mean template?"),
+        ("[evolve]\nexecutor = 'k8s'", "is none of local, ssh, ray. Choose one of them"),
+        ("[evolve]\nlanes = 0", "evolve.lanes = 0 is less than 1"),
+        ("[evolve.budget]\nhours = 3", "unknown setting evolve.budget.hours"),
+        ("[hosts.big]\nlane = 2", "unknown setting hosts.big.lane. Did you mean hosts.big.lanes?"),
+        ("[hosts.big]\nssh = '-oProxyCommand=x'", "hosts.big.ssh = '-oProxyCommand=x' is no destination"),
+        ("hosts = ['big']", "hosts = ['big'] is not of type dict"),
         ("agent = ", "is not valid TOML"),
         (b"agent = '\xff'", "is not valid TOML"),
     ],

@@ -32,6 +32,7 @@ function merge(shown, was, fresh, exchange) {
   const known = byKey(was), mine = byKey(shown), gone = [];
   let place = shown.firstElementChild;
   for (const one of [...fresh.children]) {
+    while (place && isOwn(place)) place = place.nextElementSibling;
     const key = keyOf(one), old = mine.get(key), before = known.get(key);
     mine.delete(key);
     if (!old) { shown.insertBefore(one, place); continue; }
@@ -48,7 +49,8 @@ function merge(shown, was, fresh, exchange) {
 }
 
 const keyOf = (one) => one.dataset.key ?? one.dataset.part ?? `${one.localName}.${one.className}`;
-const byKey = (parent) => new Map([...parent.children].map((one) => [keyOf(one), one]));
+const isOwn = (one) => "own" in one.dataset;  // of the page, as what one types: the server knows nothing of it
+const byKey = (parent) => new Map([...parent.children].filter((one) => !isOwn(one)).map((one) => [keyOf(one), one]));
 const isWhole = (one) => one.matches(CONTAINERS) && !toLoad(one);  // came with all that is in it
 const toLoad = (one) => $(":scope > a.load:not(.failed)", one);
 

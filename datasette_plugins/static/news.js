@@ -1,10 +1,12 @@
-// What happens while a page is open: turns, the agent's state, sessions; and a word when it is not live.
+// What happens while a page is open: turns, the agent's state, sessions, runs and tries; and a word when it is not live.
 
+import { onCorrection } from "./corrections.js";
 import { $, $$, element } from "./dom.js";
+import { atTop, onHead, onTree, onTry, tries } from "./evolve.js";
+import { listen, onSilence } from "./live.js";
 import { remember, renew } from "./merge.js";
 import { allTurns, atEnd, ends, goToEnd, mark, titles, turns } from "./reading.js";
 
-const PATIENCE_MS = 5000;  // without an answer, before it is said
 const pill = $("#pill");
 const trouble = { silent: "", behind: false };
 let unseen = 0;
@@ -13,12 +15,16 @@ function showPill() {
   const link = turns ? $("#to-conversation").href : "";
   if (trouble.silent) pill.textContent = trouble.silent;
   else if (trouble.behind) pill.innerHTML = `Much has happened. <a href="${link}">Load it</a>`;
+  else if (tries) pill.textContent = unseen === 1 ? "1 new try ↑" : `${unseen} new tries ↑`;
   else pill.textContent = unseen === 1 ? "1 new turn ↓" : `${unseen} new turns ↓`;
   pill.hidden = !(trouble.silent || trouble.behind || unseen);
 }
 
-pill.addEventListener("click", () => { if (turns && unseen) ends(true); });
-addEventListener("scroll", () => { if (unseen && atEnd()) { unseen = 0; showPill(); } }, { passive: true });
+pill.addEventListener("click", () => {
+  if (unseen && turns) ends(true);
+  else if (unseen) tries.scrollIntoView();
+});
+addEventListener("scroll", () => { if (unseen && (tries ? atTop() : atEnd())) { unseen = 0; showPill(); } }, { passive: true });
 
 // -- turns --------------------------------------------------------------------------------------------------------------
 
@@ -28,7 +34,7 @@ function onTurn(news) {
   if (turns && document.getElementById(`t${news.seq}`)?.dataset.version === news.version) return;
   onTitle(news);
   if (!turns) return;
-  const end = atEnd();
+  const end = atEnd() && !document.activeElement.closest("form[data-own]");  // who writes is not scrolled away
   const old = document.getElementById(`t${news.seq}`);
   if (old) renew(old, news.html);
   else add(news);
@@ -59,12 +65,12 @@ function onTitle(news) {
   if (focused) $("a", title).focus({ preventScroll: true });
 }
 
-// -- sessions -----------------------------------------------------------------------------------------------------------
+// -- sessions and runs --------------------------------------------------------------------------------------------------
 
 const isLive = (row) => row.dataset.order.startsWith("1");
 
-function onSession(news) {
-  const old = document.getElementById(`s${news.id}`);
+function onRow(list, id, news) {
+  const old = document.getElementById(id);
   if (old?.dataset.version === news.version) return;
   const fresh = element(news.html);
   const focused = old?.contains(document.activeElement) && document.activeElement.getAttribute("href");
@@ -72,8 +78,8 @@ function onSession(news) {
   else {
     old?.remove();
     if ("recordedNow" in document.body.dataset && !isLive(fresh)) return;
-    const rows = $$("#sessions > li");
-    $("#sessions").insertBefore(fresh, rows.find((one) => one.dataset.order < fresh.dataset.order) ?? null);
+    const rows = $$(":scope > li", list);
+    list.insertBefore(fresh, rows.find((one) => one.dataset.order < fresh.dataset.order) ?? null);
   }
   if (focused) $$("a", fresh).find((one) => one.getAttribute("href") === focused)?.focus();
   $("main > .message")?.remove();
@@ -83,53 +89,17 @@ function onSession(news) {
 
 const on = {
   turn: onTurn,
-  session: onSession,
+  revised: (news) => { if (document.getElementById(`t${news.seq}`)) onTurn(news); },  // an old turn: perhaps of another page
+  correction: onCorrection,
+  session: (news) => onRow($("#sessions"), `s${news.id}`, news),
+  run: (news) => onRow($("#runs"), `r${news.id}`, news),
+  head: onHead,
+  tree: onTree,
+  try: (news) => { if (onTry(news)) { unseen += 1; showPill(); } },
   state: (news) => { $("#state").innerHTML = news.html; },
-  behind: () => { trouble.behind = true; showPill(); leave(); },
+  behind: () => { trouble.behind = true; showPill(); stream.leave(); },
 };
 
-let source = null;
-let since = document.body.dataset.since ?? "";
-let patience = 0;
-
-function listen() {
-  const url = document.body.dataset.events;
-  if (!url || source || trouble.behind) return;
-  source = new EventSource(`${url}?since=${encodeURIComponent(since)}`);
-  source.onopen = () => say("");
-  source.onerror = () => {
-    patience ||= setTimeout(() => say("Not live: the pages do not answer"), PATIENCE_MS);
-    if (source.readyState === EventSource.CLOSED) refused();
-  };
-  for (const [name, act] of Object.entries(on)) {
-    source.addEventListener(name, (event) => {
-      if (event.lastEventId) since = event.lastEventId;
-      act(JSON.parse(event.data));
-    });
-  }
-}
-
-function leave() {
-  source?.close();
-  source = null;
-}
-
-function say(text) {
-  clearTimeout(patience);
-  patience = 0;
-  trouble.silent = text;
-  showPill();
-}
-
-// The browser does not ask again by itself after an answer that is no stream.
-async function refused() {
-  leave();
-  const response = await fetch(location.href, { method: "HEAD" }).catch(() => null);
-  if (response?.status === 403) say("Not live: sign in again with procy open");
-  setTimeout(() => { if (!document.hidden) listen(); }, PATIENCE_MS);
-}
-
-// A browser allows six connections to one server, all tabs together: one that nobody looks at gives its own back.
-document.addEventListener("visibilitychange", () => document.hidden ? leave() : listen());
-addEventListener("pagehide", leave);
-addEventListener("pageshow", () => { if (!document.hidden) listen(); });
+const { events, since } = document.body.dataset;
+const stream = events && listen(events, since, (name, news) => on[name]?.(news));
+onSilence((why) => { trouble.silent = why; showPill(); });

@@ -44,3 +44,5 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a.load");
   if (link && !event.metaKey && !event.ctrlKey) { event.preventDefault(); load(link); }
 });
+
+for (const link of $$("details[open] > a.load")) load(link);  // it was open before this file was there

@@ -1,6 +1,7 @@
 // What pages do beyond showing: load folded parts, take news as it happens, and be used by keyboard.
 // Without this file everything can still be read.
 
+import { correctHere } from "./correct.js";
 import { $, $$, root } from "./dom.js";
 import "./parts.js";
 import { ends, step, turnHere, unfold } from "./reading.js";
@@ -13,8 +14,12 @@ const keys = {
   k: () => step(-1),
   g: () => ends(false),
   G: () => ends(true),
+  c: correctHere,
   o: () => ($("#back") ?? (turnHere() && $("a.screen", turnHere())))?.click(),
-  u: () => { location.href = root; },
+  l: () => $("#follow")?.click(),
+  n: () => $("#next-hit")?.click(),
+  N: () => $("#previous-hit")?.click(),
+  u: () => { location.href = $("#up")?.href ?? root; },
   Enter: unfold,
   "/": () => { $(".search input")?.focus(); $(".search input")?.select(); },
   "?": () => $("#keys").showModal(),
@@ -27,7 +32,7 @@ document.addEventListener("keydown", (event) => {
     return;
   }
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
-  if (event.target.closest(".ap-player, .player") && !"ou/?".includes(event.key)) return;
+  if (event.target.closest(".ap-player, .player") && !"oulnN/?".includes(event.key)) return;
   if (keys[event.key] && !$("#keys").open) { event.preventDefault(); keys[event.key](); }
 });
 

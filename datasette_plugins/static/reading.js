@@ -4,6 +4,7 @@ import { $, $$ } from "./dom.js";
 
 export const turns = $("#turns");
 export const titles = $("#titles");
+const ENTRY = "a.cover, summary, .correction :is(a, button)";  // of a row in a list: what the keyboard goes to
 const SCROLL_MS = 250;  // after a jump, scrolling does not move the mark
 let here = null;
 let jumped = 0;
@@ -64,7 +65,7 @@ export function goToEnd() {
 // -- steps by keyboard --------------------------------------------------------------------------------------------------
 
 function rows() {
-  return $$(turns ? "#turns > .turn" : titles ? "#titles > li" : $("#sessions") ? "#sessions > li" : ".hits > li");
+  return $$(turns ? "#turns > .turn" : titles ? "#titles > li" : "ol.sessions > li, #tries > .try, #corrections > li, .hits > li");
 }
 
 export function step(by) {
@@ -72,7 +73,7 @@ export function step(by) {
   if (turns) { stepTurn(all[all.indexOf(here) + by], by); return; }
   const at = all.findIndex((one) => titles ? one.classList.contains("here") : one.contains(document.activeElement));
   const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
-  if (!titles) $("a.cover", next ?? document.body)?.focus();
+  if (!titles) $(ENTRY, next ?? document.body)?.focus();
   else if (next !== all[at]) $("a", next).click();
 }
 
@@ -85,7 +86,7 @@ function stepTurn(next, by) {
 export function ends(last) {
   const row = rows().at(last ? -1 : 0);
   if (!row) return;
-  if (turns) { go(row); last ? goToEnd() : scrollTo(0, 0); } else $(titles ? "a" : "a.cover", row).focus();
+  if (turns) { go(row); last ? goToEnd() : scrollTo(0, 0); } else $(titles ? "a" : ENTRY, row).focus();
 }
 
 export function unfold() {

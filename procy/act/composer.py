@@ -66,11 +66,12 @@ class Composer:
         """Press Enter until the text has left. Raises PaneBusy or PaneRefuses, without a press, where a human was faster."""
         for _ in range(1 if is_command(self.text) else PRESSES):  # a second Enter would choose from the menu it opened
             look = self.target.look()
-            if self.is_seen and not self.holds_text(self.shown(look)):
+            shown = self.shown(look)
+            if self.is_seen and not self.holds_text(shown):
                 if self.pressed:  # it has left a little late
                     self.left = True
                     return
-                there = "something else than the prompt" if self.shown(look) else "no prompt"
+                there = f"something else than the prompt ({' '.join(shown.split())[:60]!r})" if shown else "no prompt"
                 what = f"{there} stands in pane {self.target.name} after it was typed"
                 raise PaneBusy(what, "It was not sent; look at what is typed there, and send or delete it")
             check_reach(self.target, look)
@@ -93,12 +94,17 @@ class Composer:
 
     def wait(self, wanted: Callable[[str | None], bool], patience_s: float) -> bool:
         """Until the composer shows what is wanted and has come to rest; False when it does not in time."""
-        until = time.monotonic() + patience_s
-        shown, since = self.shown(self.target.look()), time.monotonic()
-        while time.monotonic() < until:
-            if wanted(shown) and time.monotonic() - since >= CALM_S:
-                return True
-            time.sleep(POLL_S)
-            now = self.shown(self.target.look())
-            shown, since = now, since if now == shown else time.monotonic()
-        return wanted(shown)
+        return wanted(settled(lambda: self.shown(self.target.look()), wanted, patience_s))
+
+
+def settled(
+    show: Callable[[], str | None], wanted: Callable[[str | None], bool], patience_s: float, calm_s: float = CALM_S
+) -> str | None:
+    """What a composer shows when that is wanted and has come to rest; what it shows at last, where it does not in time."""
+    until = time.monotonic() + patience_s
+    shown, since = show(), time.monotonic()
+    while time.monotonic() < until and not (wanted(shown) and time.monotonic() - since >= calm_s):
+        time.sleep(POLL_S)
+        now = show()
+        shown, since = now, since if now == shown else time.monotonic()
+    return shown

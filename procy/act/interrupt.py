@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from procy.act.composer import settled
 from procy.act.target import Target
 from procy.errors import PaneBusy
 from procy.parse.composer import holds_only, solid
@@ -11,6 +12,7 @@ from procy.parse.composer import holds_only, solid
 PRESSES = 3
 PATIENCE_S = 2.0
 POLL_S = 0.05
+CALM_S = 0.5  # a composer that has not changed for so long is drawn
 
 
 def interrupt(target: Target) -> None:
@@ -30,9 +32,15 @@ def interrupt(target: Target) -> None:
 
 def take_back(target: Target, prompt: str) -> None:
     """Empty the composer where the agent put the interrupted prompt back into it, line by line. What else is typed stays."""
+    typed: str | None = None
     for _ in range(2 * len(prompt.splitlines()) + 2):
-        typed = target.typed(target.look())
+        typed = after(target, typed)
         if not typed or not (holds_only(typed, prompt) or (solid(typed) and solid(prompt).startswith(solid(typed)))):
             return
         target.tmux.press(target.name, "C-u")
-        time.sleep(2 * POLL_S)
+
+
+def after(target: Target, before: str | None) -> str | None:
+    """What the composer shows when it has come to rest and is not ``before`` any more: it may be drawn in parts, and a while
+    after its agent says that it is ready."""
+    return settled(lambda: target.typed(target.look()), lambda typed: typed not in (None, before), PATIENCE_S, CALM_S)

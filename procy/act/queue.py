@@ -70,12 +70,12 @@ def first_of(folder: Path) -> Path | None:
     return None
 
 
-def until_free(target: Target, patience_s: float) -> None:
+def until_free(target: Target, patience_s: float, human: bool = False) -> None:
     """Wait until the pane takes a prompt. Raises the PaneBusy of the last look when that is not within ``patience_s``."""
     until = time.monotonic() + patience_s
     while True:
         try:
-            check(target, target.look())
+            check(target, target.look(), human)
         except PaneBusy:
             if time.monotonic() > until:
                 raise

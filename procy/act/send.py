@@ -14,7 +14,8 @@ from typing import Literal
 from procy import ids
 from procy.act.composer import Composer, cleaned
 from procy.act.proof import confirmation
-from procy.act.target import Target, check
+from procy.act.queue import until_free
+from procy.act.target import Target
 from procy.errors import PaneBusy, PaneRefuses, ProcyError
 from procy.parse.redact import mask
 from procy.store import injections
@@ -35,20 +36,20 @@ class Delivery:
     proof: Proof | None
 
 
-def deliver(target: Target, text: str, human: bool = False) -> Delivery:
-    """Type a prompt and send it.
+def deliver(target: Target, text: str, human: bool = False, injection_id: str = "", patience_s: float = 0.0) -> Delivery:
+    """Type a prompt and send it. ``injection_id``: of its row, where the caller wants to know it beforehand.
 
-    Raises PaneBusy or PaneRefuses where it cannot be taken, with no Enter pressed, and ProcyError where nothing shows that it
-    was. ``human``: whoever may be typing in the pane asked for this.
+    Raises PaneBusy or PaneRefuses where it cannot be taken within ``patience_s``, with no Enter pressed, and ProcyError where
+    nothing shows that it was. ``human``: whoever may be typing in the pane asked for this.
     """
     text = cleaned(text)
     if not text.strip():
         raise PaneRefuses("there is nothing to send", "Give some text")
-    check(target, target.look(), human)
+    until_free(target, patience_s, human)
     if "\n" in text and not target.frames_pastes():
         raise PaneRefuses(f"{target.program} would take each line of it for a prompt", "Send one line")
     now_ns = time.time_ns()
-    injection_id = ids.new_id(now_ns, secrets.token_bytes(10))
+    injection_id = injection_id or ids.new_id(now_ns, secrets.token_bytes(10))
     await_row(target)
     with written(target.places.db) as connection:
         injections.add(connection, injection_id, target.session_id, now_ns, text, mask(text))

@@ -12,12 +12,19 @@ from typing import Any
 from procy.agents.commands import has_option, is_program, program_place, take_option
 from procy.errors import AgentError
 from procy.hookspecs import hookimpl
-from procy.types import PRIVATE_FILE, Evidence, Launch, Process, Profile, State, TranscriptFile
+from procy.types import PRIVATE_FILE, Endpoint, Evidence, Launch, Process, Profile, State, TranscriptFile
 
 PROGRAM = (("claude",), ("@anthropic-ai/claude-code",))  # names, npm package
 HOOKS = ("SessionStart", "UserPromptSubmit", "PermissionRequest", "Notification", "Stop", "StopFailure", "SessionEnd")
 OWN_SESSION = ("--session-id", "--resume", "-r", "--continue", "-c", "--from-pr", "--teleport")
+GOING_ON = ("--continue", "-c", "--fork-session")
 COMMANDS = ("mcp", "config", "doctor", "update", "install", "migrate-installer", "setup-token", "plugin", "auth", "agents")
+HEADLESS_OPTIONS = ("--model", "--fallback-model", "--effort", "--setting-sources")
+ALONE = (
+    "--tools", "", "--strict-mcp-config", "--no-session-persistence",
+    "--system-prompt", "You write the text that you are asked for, and nothing else.",
+)  # fmt: skip
+ENVIRONMENT = (("CLAUDECODE", None), ("CLAUDE_CODE_ENTRYPOINT", None))
 STATES: dict[str, State] = {"busy": "busy", "idle": "idle", "waiting": "waiting", "shell": "busy"}
 
 
@@ -43,30 +50,59 @@ class ClaudeCode:
         The user's files stay as they are. Where there is no status line there is none of ours: even one that prints nothing
         hides a hint, and takes a row where Claude Code draws inline (2.1.329).
         """
-        environment = (("CLAUDECODE", None), ("CLAUDE_CODE_ENTRYPOINT", None))
         front, words = split_program(argv)
         if words and words[0] in COMMANDS:
-            return Launch(argv=tuple(argv), environment=environment)
+            return Launch(argv=tuple(argv), environment=ENVIRONMENT)
         rest, given = take_option(words, "--settings")
         theirs = read_settings(given[-1]) if given else {}
         line = theirs.get("statusLine") or users_status_line(words, Path.cwd(), folder(os.environ))
         settings = json.dumps(with_status_line(with_hooks(theirs, hook), line, hook))
         is_read = bool(given) and not given[-1].lstrip().startswith("{")
-        is_private = is_read or (line is not None and "statusLine" not in theirs)  # a command line is seen by everybody
+        is_ours = "env" in theirs or (line is not None and "statusLine" not in theirs)
+        is_private = is_read or is_ours  # a command line is seen by everybody
         session = "" if has_option(words, *OWN_SESSION) else str(uuid.uuid4())
         ours = ["--session-id", session] if session else []
         return Launch(
             argv=(*front, *ours, "--settings", PRIVATE_FILE if is_private else settings, *rest),
-            environment=environment,
+            environment=ENVIRONMENT,
             agent_session_id=session,
             private=settings if is_private else "",
         )
+
+    def via(self, argv: Sequence[str], endpoint: Endpoint) -> Launch:
+        """By its settings too: an address in the user's own file would win over the environment."""
+        front, words = split_program(argv)
+        if words and words[0] in COMMANDS:
+            return Launch(argv=tuple(argv))
+        rest, given = take_option(words, "--settings")
+        theirs = read_settings(given[-1]) if given else {}
+        address = {"ANTHROPIC_BASE_URL": endpoint.with_token(endpoint.claude)}
+        settings = json.dumps({**theirs, "env": {**(theirs.get("env") or {}), **address}})
+        return Launch(argv=(*front, "--settings", settings, *rest), environment=tuple(address.items()))
 
     def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
         front, words = split_program(argv)
         rest, _ = take_option(words, "--session-id")
         rest, _ = take_option(rest, "--resume")
-        return (*front, "--resume", agent_session_id, *(word for word in rest if word not in ("--continue", "-c")))
+        return (*front, "--resume", agent_session_id, *(word for word in rest if word not in GOING_ON))
+
+    def fork(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...] | None:
+        front, words = split_program(self.resume(argv, agent_session_id))
+        return (*front, *words[:2], "--fork-session", *words[2:])
+
+    def headless(self, argv: Sequence[str], prompt: str) -> Launch | None:
+        """Without tools, hooks, MCP servers and a session of its own (2.1.329)."""
+        front, words = split_program(argv)
+        given = {option: take_option(words, option)[1] for option in HEADLESS_OPTIONS}
+        kept = [word for option, values in given.items() if values for word in (option, values[-1])]
+        _, settings = take_option(words, "--settings")
+        theirs = read_settings(settings[-1]) if settings else {}
+        silent = json.dumps({**{key: value for key, value in theirs.items() if key != "hooks"}, "disableAllHooks": True})
+        return Launch(
+            argv=(*front, "-p", "--output-format", "text", *ALONE, "--settings", PRIVATE_FILE, *kept),
+            environment=ENVIRONMENT,
+            private=silent,
+        )
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         found = registry(process)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from procy.hookspecs import hookimpl
-from procy.types import Evidence, Launch, Process, Profile, TranscriptFile
+from procy.types import Endpoint, Evidence, Launch, Process, Profile, TranscriptFile
 
 
 class Generic:
@@ -24,8 +24,26 @@ class Generic:
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
         return Launch(argv=tuple(argv))
 
+    def via(self, argv: Sequence[str], endpoint: Endpoint) -> Launch:
+        """By the variables that most programs know."""
+        openai, claude = (endpoint.with_token(url) for url in (endpoint.openai, endpoint.claude))
+        variables = {
+            "OPENAI_BASE_URL": f"{openai}/v1",
+            "OPENAI_API_BASE": f"{openai}/v1",
+            "ANTHROPIC_BASE_URL": claude,
+            "ANTHROPIC_API_BASE": claude,
+            "GOOGLE_GEMINI_BASE_URL": openai,
+        }
+        return Launch(argv=tuple(argv), environment=tuple(variables.items()))
+
     def resume(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...]:
         return tuple(argv)
+
+    def fork(self, argv: Sequence[str], agent_session_id: str) -> tuple[str, ...] | None:
+        return None
+
+    def headless(self, argv: Sequence[str], prompt: str) -> Launch | None:
+        return None
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         return ()

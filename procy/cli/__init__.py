@@ -17,6 +17,12 @@ COMMANDS = {  # command: module of this package
     "send": "send",
     "answer": "answer",
     "correct": "correct",
+    "eval": "eval",
+    "evolve": "evolve",
+    "replay": "replay",
+    "serve": "serve",
+    "compare": "compare",
+    "stream": "stream",
     "stop": "record",
     "resume": "resume",
     "status": "status",
@@ -32,7 +38,10 @@ COMMANDS = {  # command: module of this package
     "summary": "summary",
     "prompt": "prompt",
     "tmux": "tmux",
+    "gateway": "gateway",
     "export": "export",
+    "train": "train",
+    "cron": "cron",
     "rebuild": "rebuild",
     "plugin": "plugin",
     "forget": "forget",
@@ -43,6 +52,7 @@ COMMANDS = {  # command: module of this package
     "help": "help",
     "completion": "help",
 }
+UNLISTED = {"host": "host"}  # for programs
 
 
 class LazyGroup(click.Group):
@@ -52,7 +62,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module = COMMANDS.get(cmd_name)
+        module = COMMANDS.get(cmd_name) or UNLISTED.get(cmd_name)
         if module is None:
             return None
         command: click.Command = getattr(import_module(f"procy.cli.{module}"), f"{cmd_name}_command")

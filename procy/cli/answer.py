@@ -10,9 +10,10 @@ from procy.act.answer import choose, waiting_targets
 from procy.act.target import Target, find_target
 from procy.capture.tmux import Tmux
 from procy.cli.common import db_option, places_of, printable
-from procy.errors import HandleError
+from procy.errors import HandleError, ProcyError
 from procy.places import Places
 from procy.recording.start import here
+from procy.store.db import open_reader
 
 
 @click.command("answer")
@@ -64,7 +65,7 @@ def show_questions(places: Places, handle: str) -> None:
     tmux = here()
     asked = [found for found in waiting_targets(places, tmux) if found.name == handle] or list(waiting_targets(places, tmux))
     if not asked:
-        tell(tmux, "procy: no agent waits for an answer")
+        ask_of_runs(places, tmux)
         return
     from procy.popups.answer import AnswerPopup
 
@@ -75,6 +76,19 @@ def show_questions(places: Places, handle: str) -> None:
         if outcome not in ("answered", "gone"):
             return
         asked = [found for found in waiting_targets(places, tmux) if found.name != asked[0].name]
+
+
+def ask_of_runs(places: Places, tmux: Tmux) -> None:
+    """No agent asks; maybe a run of ``procy evolve --ask`` does."""
+    from procy.popups.decide import decide, undecided
+
+    try:
+        with open_reader(places.db) as connection:
+            row = undecided(connection, "")
+    except ProcyError:
+        tell(tmux, "procy: no agent waits for an answer")
+    else:
+        tell(tmux, f"procy: {decide(places, row, '', None, '')}")
 
 
 def tell(tmux: Tmux, text: str) -> None:

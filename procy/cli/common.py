@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,11 +12,16 @@ from typing import Any, TypeVar
 
 import click
 
+from procy.capture.lines import line_spools
 from procy.capture.spool import spools
 from procy.errors import ProcyError, TmuxError
+from procy.parse.width import display_width
 from procy.places import Places, find_places
 from procy.store.db import open_reader
 from procy.ui.words import printable as printable
+
+NARROWEST = 16  # columns of a cell that gives way
+UNBOUND = 100_000
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -26,8 +32,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 def reader(db: str | None) -> sqlite3.Connection:
     """The database, read-only; what waits in the spool without a sidecar is on its way from now on."""
     places = find_places(db)
-    if spools(places.spool):
-        from procy.recording.start import start_sidecar
+    if spools(places.spool) or line_spools(places.spool):
+        from procy.recording.awake import start_sidecar
 
         start_sidecar(places)
     return open_reader(places.db)
@@ -92,26 +98,48 @@ def as_dicts(rows: Iterable[sqlite3.Row]) -> list[dict[str, Any]]:
     return [{key: value for key, value in dict(row).items() if not isinstance(value, bytes)} for row in rows]
 
 
-def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> None:
-    """Aligned columns with a heading; nothing for no rows."""
+def table(rows: Sequence[Mapping[str, str]], columns: Sequence[str], cut: Sequence[str] = ()) -> None:
+    """Aligned columns with a heading; nothing for no rows. ``cut``: those that give way, in turn, where a terminal is narrow."""
     if not rows:
         return
-    widths = [max(len(column), *(len(click.unstyle(row[column])) for row in rows)) for column in columns]
-    click.echo(
-        click.style("  ".join(column.ljust(width) for column, width in zip(columns, widths, strict=True)).rstrip(), dim=True)
-    )
+    widths = {column: max(display_width(column), *(shown_width(row[column]) for row in rows)) for column in columns}
+    over = sum(widths.values()) + 2 * (len(columns) - 1) - terminal_columns()
+    for column in cut:
+        fewer = min(max(over, 0), max(widths[column] - NARROWEST, 0))
+        widths[column], over = widths[column] - fewer, over - fewer
+    click.echo(click.style("  ".join(padded(column, widths[column]) for column in columns).rstrip(), dim=True))
     for row in rows:
-        cells = [
-            row[column] + " " * (width - len(click.unstyle(row[column]))) for column, width in zip(columns, widths, strict=True)
-        ]
-        click.echo("  ".join(cells).rstrip())
+        click.echo("  ".join(padded(row[column], widths[column]) for column in columns).rstrip())
+
+
+def terminal_columns() -> int:
+    """Of the terminal that is written to; without one there is room for everything."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUND
+
+
+def shown_width(text: str) -> int:
+    return display_width(click.unstyle(text))
+
+
+def padded(text: str, width: int) -> str:
+    """A styled text in so many columns, cut where it is longer."""
+    plain = click.unstyle(text)
+    if display_width(plain) > width:
+        text = text.replace(plain, shortened(plain, width))
+    return text + " " * (width - shown_width(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """As much of a line as fits, and an ellipsis."""
+    while text and display_width(text) > width - 1:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def one_line(text: str, width: int) -> str:
-    """The first line of a text, cut with an ellipsis."""
-    line = printable(text.strip().split("\n", 1)[0])
-    more = len(line) > width or "\n" in text.strip()
-    return line[: width - 1] + "…" if more else line
+    """The first line of a text, cut with an ellipsis to so many columns."""
+    line, *more = printable(text.strip()).split("\n", 1)
+    return shortened(line, width) if more or display_width(line) > width else line
 
 
 STATE_COLOURS = {"busy": "blue", "waiting": "yellow", "idle": "green", "error": "red"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import shutil
@@ -14,18 +15,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from procy.cli.common import one_line
 from procy.demo.script import PROMPTS
+from procy.demo.task import HERE
 from procy.errors import ProcyError, TmuxError
 from procy.places import Places, make_home
 from procy.store.db import open_reader
 
 COLUMNS, ROWS = 110, 34
 PATIENCE_S = 30.0
+TASK = "wordcount"
+GOAL = "Count the words of any text as a reader would"
 KEY_S = 0.02  # between two keys, so that the recording shows somebody typing
 
 
@@ -33,12 +37,14 @@ KEY_S = 0.02  # between two keys, so that the recording shows somebody typing
 @click.option("--seconds", type=float, envvar="PROCY_DEMO_SECONDS", help="Leave by itself after so long (default: at Ctrl-C).")
 @click.option("--port", type=int, default=7862, show_default=True, help="Port of the pages; the next free one if it is taken.")
 @click.option("--keep", type=click.Path(file_okay=False), help="Keep everything in this directory instead of removing it.")
+@click.option("--tries", type=click.IntRange(min=0), default=3, show_default=True, help="Tries to better the program; 0: none.")
 @click.option("--no-ui", is_flag=True, help="Do not bring the pages up.")
-def demo_command(seconds: float | None, port: int, keep: str | None, no_ui: bool) -> None:
+def demo_command(seconds: float | None, port: int, keep: str | None, tries: int, no_ui: bool) -> None:
     """Watch procy at work, with nothing installed but tmux.
 
     Starts a scripted agent (it says that it is one) in a tmux server of its own, types four prompts, and shows what was
-    recorded, as text and in the pages. Touches nothing of yours.
+    recorded. Then an evaluator judges the work, and three tries make it better or are reverted. At last all of it is in the
+    pages. Touches nothing of yours.
     """
     if not shutil.which("tmux"):
         raise TmuxError("tmux is not installed", "apt install tmux, or brew install tmux")
@@ -51,6 +57,9 @@ def demo_command(seconds: float | None, port: int, keep: str | None, no_ui: bool
             stage.ask(prompt)
         say("\nWhat procy recorded, by its own words (procy show):\n")
         stage.procy("show", "--limit", "10")
+        if tries:
+            say(f"\nAn evaluator counts what the program gets right, and procy writes the next prompts (procy evolve {tries}):\n")
+            evolve(stage, tries)
         pages = None if no_ui else stage.open_pages(port)
         try:
             wait(seconds)
@@ -60,6 +69,29 @@ def demo_command(seconds: float | None, port: int, keep: str | None, no_ui: bool
             if pages:
                 pages.terminate()
                 pages.wait(10)
+
+
+def evolve(stage: Stage, tries: int) -> None:
+    """Set the evaluator, let tries be made, and show what became of them."""
+    for name in ("evaluate.py", "eval.toml"):
+        path = stage.work / (".procy" if name.endswith(".toml") else "") / name
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(HERE / TASK / name, path)
+    stage.procy("eval", "set", ".procy/eval.toml")
+    stage.procy("evolve", str(tries), "--goal", GOAL, "--proposer", "template", "--yes")
+    shown, until = 0, time.monotonic() + PATIENCE_S * tries
+    try:
+        while (state := stage.run_state()) == "running" and time.monotonic() < until:
+            shown += stage.tell_tries(shown)
+            time.sleep(0.2)
+        stage.tell_tries(shown)
+    finally:
+        if stage.run_state() == "running":
+            stage.procy("evolve", "stop", quiet=True)
+    if state != "done":
+        raise ProcyError(f"no run of {tries} tries came to its end ({state or 'none began'})", f"See {stage.places.home}/runs")
+    say("\nWhat it came to (procy evolve status):\n")
+    stage.procy("evolve", "status")
 
 
 class Stage:
@@ -75,7 +107,7 @@ class Stage:
             **kept,
             "PROCY_HOME": self.places.home,
             "PROCY_CONFIG": self.places.config,
-            "PROCY_DEMO_TRANSCRIPT": str(root / "conversation.jsonl"),
+            "PROCY_DEMO_TRANSCRIPTS": str(root / "conversations"),
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
             "PS1": "$ ",
             "TERM": "xterm-256color",
@@ -84,9 +116,11 @@ class Stage:
     def __enter__(self) -> Stage:
         make_home(self.places)
         self.work.mkdir(exist_ok=True)
+        (self.work / ".gitignore").write_text("__pycache__/\n", encoding="utf-8")
         for arguments in (
             ["init", "-q"],
-            ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "commit", "-q", "--allow-empty", "-m", "start"],
+            ["add", "-A"],
+            ["-c", "user.name=demo", "-c", "user.email=demo@localhost", "commit", "-q", "-m", "start"],
         ):
             subprocess.run(["git", "-C", str(self.work), *arguments], check=False, capture_output=True)
         shell = shutil.which("bash") or "/bin/sh"
@@ -109,14 +143,15 @@ class Stage:
     def procy(self, *arguments: str, quiet: bool = False) -> None:
         output = subprocess.DEVNULL if quiet else None
         subprocess.run(
-            [sys.executable, "-m", "procy", *arguments], env=self.environment, stdout=output, stderr=output, check=False
-        )
+            [sys.executable, "-m", "procy", *arguments],
+            cwd=self.work, env=self.environment, stdout=output, stderr=output, check=False,
+        )  # fmt: skip
 
     def start_agent(self) -> None:
         """``procy record -- <the agent>`` typed into the shell of the pane."""
         self.wait_for("$")
         python = Path(sys.executable).name
-        self.type(shlex.join([python, "-m", "procy", "record", "--", python, "-m", "procy.demo.agent"]), key_s=0)
+        self.type(shlex.join([python, "-m", "procy", "record", "--", python, "-m", "procy.demo.agent", "--task", TASK]), key_s=0)
         self.wait_for("esc interrupts")
 
     def ask(self, prompt: str) -> None:
@@ -141,11 +176,31 @@ class Stage:
 
     def ended(self) -> int:
         """Ended turns in the database."""
+        found = self.rows("SELECT count(*) FROM turns WHERE status != 'open'")
+        return int(found[0][0]) if found else 0
+
+    def run_state(self) -> str:
+        """Of the run; "" while there is none."""
+        found = self.rows("SELECT status FROM runs ORDER BY started_at DESC LIMIT 1")
+        return str(found[0][0]) if found else ""
+
+    def tell_tries(self, shown: int) -> int:
+        """Say what became of tries that were not shown yet; how many those are."""
+        over = self.rows(
+            "SELECT seq, decision, metrics, prompt FROM tries WHERE decision IS NOT NULL AND seq > 0 "
+            "AND run_id = (SELECT id FROM runs ORDER BY started_at DESC LIMIT 1) ORDER BY seq"
+        )
+        for seq, decision, metrics, prompt in over[shown:]:
+            say(f"  ❯ {one_line(prompt, 60)}\n    try {seq} {decision}: {measured(metrics)}")
+        return len(over[shown:])
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """[] while there is no database."""
         try:
             with open_reader(self.places.db) as connection:
-                return int(connection.execute("SELECT count(*) FROM turns WHERE status != 'open'").fetchone()[0])
+                return [tuple(row) for row in connection.execute(query)]
         except (ProcyError, sqlite3.Error):
-            return 0
+            return []
 
     def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         end = time.monotonic() + seconds
@@ -169,6 +224,12 @@ def working_directory(keep: str | None) -> Iterator[Path]:
     else:
         with tempfile.TemporaryDirectory(prefix="procy-demo-", ignore_cleanup_errors=True) as temporary:
             yield Path(temporary)
+
+
+def measured(metrics: str | None) -> str:
+    """Metrics in words."""
+    found = json.loads(metrics or "{}")
+    return ", ".join(f"{name} {value:g}" for name, value in found.items()) or "not measured"
 
 
 def wait(seconds: float | None) -> None:

@@ -13,6 +13,8 @@ import click
 
 from procy.capture.spool import spools
 from procy.cli.common import db_option, json_option, places_of, print_json
+from procy.cli.doctor_gateway import check_gateway
+from procy.cli.doctor_hosts import check_hosts
 from procy.cli.doctor_tmux import check_plugin, check_tmux
 from procy.cli.finding import Finding
 from procy.errors import ProcyError
@@ -31,8 +33,8 @@ AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm in
 def doctor_command(as_json: bool, db: str | None) -> int:
     """Check the installation, and say the fix for each finding.
 
-    Looks at tmux, its plugin, the database, the disk, the recordings, the agents and their hooks. Ends with 1 when there is a
-    problem.
+    Looks at tmux, its plugin, the database, the disk, the recordings, the agents and their hooks, the gateway. Ends with 1
+    when there is a problem.
     """
     places = places_of(db)
     findings = [finding for check in CHECKS for finding in check(places)]
@@ -94,7 +96,7 @@ def check_database(places: Places) -> Iterator[Finding]:
 
 
 def check_recordings(places: Places) -> Iterator[Finding]:
-    from procy.sidecar.__main__ import take_lock
+    from procy.capture.locks import take_lock
 
     live = []
     for spool in spools(places.spool):
@@ -175,5 +177,5 @@ def check_assets(places: Places) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (
     check_tmux, check_plugin, check_settings, check_home, check_database, check_recordings, check_agents, check_hooks,
-    check_libraries, check_assets,
+    check_libraries, check_assets, check_gateway, check_hosts,
 )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import IO, Any
 import click
 
 from procy.cli.common import db_option, places_of, printable, reader, session_argument
+from procy.cli.export_data import COMMANDS
 from procy.errors import ProcyError, StoreError
 from procy.parse.redact import mask
 from procy.recording.cast import cast
@@ -31,7 +32,7 @@ unredacted_option = click.option("--unredacted", is_flag=True, help="Leave keys 
 
 @click.group("export")
 def export_command() -> None:
-    """Write a session as asciicast, raw bytes or Markdown."""
+    """Write a session as asciicast, raw bytes, Markdown or HTML; or what a proxy model can learn from."""
 
 
 @export_command.command("cast", context_settings={"ignore_unknown_options": True})
@@ -78,6 +79,20 @@ def markdown_command(session: str, out: str | None, unredacted: bool, db: str | 
         keys = [turn["id"] for turn in turns]
         for text in markdown(row, turns, read.tool_calls(connection, keys), read.turn_files(connection, keys)):
             file.write(printable(text if unredacted else mask(text)).encode("utf-8", "replace"))
+
+
+@export_command.command("html", context_settings={"ignore_unknown_options": True})
+@session_argument()
+@out_option
+@unredacted_option
+@db_option
+def html_command(session: str, out: str | None, unredacted: bool, db: str | None) -> None:
+    """Write one HTML file that works offline: everything of Markdown, corrections, and the screens in colour."""
+    from procy.ui.document import document
+
+    with reader(db) as connection, noted(db, connection, session, "html", out) as (row, file):
+        for text in document(connection, places_of(db).spool, row, redact=not unredacted):
+            file.write(text.encode("utf-8", "replace"))
 
 
 class Hashed:
@@ -138,3 +153,7 @@ def progress(reads: Iterator[Any], total: int, what: str) -> Iterator[Any]:
         for one in reads:
             advance(len(one.data))
             yield one
+
+
+for data_command in COMMANDS:
+    export_command.add_command(data_command)

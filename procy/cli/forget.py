@@ -69,7 +69,8 @@ def described(connection: sqlite3.Connection, session: sqlite3.Row | None, turns
 
 def as_json_of(left: Left) -> dict[str, Any]:
     exports = [{"kind": kind, "path": path, "created_at": at} for kind, path, at in left.exports]
-    return {"exports": exports, "agent_files": left.files, "sharing_sessions": left.sessions, "shown_at": left.offsets}
+    return {"exports": exports, "agent_files": left.files, "sharing_sessions": left.sessions, "shown_at": left.offsets,
+            "refs": left.refs}  # fmt: skip
 
 
 def tell(left: Left) -> None:
@@ -85,6 +86,10 @@ def tell(left: Left) -> None:
     if left.sessions:
         names = ", ".join(map(read.short, left.sessions))
         click.echo(f"Sessions that go on from it hold what they share with it: {names}")
+    if left.refs:
+        click.echo("git keeps what was tried, and the prompt in the commit (remove it: git update-ref -d REF):")
+        for ref in left.refs:
+            click.echo(f"  {ref}")
     if left.offsets:
         places = ", ".join(map(str, left.offsets[:SHOWN])) + (" …" if len(left.offsets) > SHOWN else "")
         click.echo(f"The terminal still shows some of it, drawn at another time (offsets {places}).")

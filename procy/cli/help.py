@@ -7,19 +7,18 @@ from click.shell_completion import get_completion_class
 
 
 @click.command("help")
-@click.argument("command", required=False)
+@click.argument("command", nargs=-1)
 @click.pass_context
-def help_command(ctx: click.Context, command: str | None) -> None:
+def help_command(ctx: click.Context, command: tuple[str, ...]) -> None:
     """Show help, of procy or of one command."""
-    parent = ctx.parent
-    assert parent is not None and isinstance(parent.command, click.Group)
-    if command is None:
-        click.echo(parent.get_help())
-        return
-    found = parent.command.get_command(parent, command)
-    if found is None:
-        raise click.UsageError(f"no command {command!r}; see: procy help")
-    click.echo(found.get_help(click.Context(found, info_name=f"procy {command}")))
+    found = ctx.parent
+    assert found is not None
+    for name in command:
+        inner = found.command.get_command(found, name) if isinstance(found.command, click.Group) else None
+        if inner is None:
+            raise click.UsageError(f"no command {' '.join(command)!r}; see: procy help")
+        found = click.Context(inner, info_name=name, parent=found)
+    click.echo(found.get_help())
 
 
 @click.command("completion")

@@ -31,4 +31,4 @@ def prompt_command(ctx: click.Context, target: str, words: tuple[str, ...], db: 
     group = ctx.find_root().command
     assert isinstance(group, click.Group)
     history = os.path.join(places.beside_spool, "prompt_history")
-    CommandPrompt(group, {**os.environ, **places.environment, **pane}, history).run(shlex.join(words))
+    CommandPrompt(group, {**os.environ, **places.environment, **pane}, history).run(f"{shlex.join(words)} " if words else "")

@@ -12,7 +12,7 @@ from procy.cli.common import db_option, json_option, one_line, places_of, print_
 from procy.cli.units import DURATION, SIZE
 from procy.errors import StoreError
 from procy.recording.prune import Prunable, chosen, prunable, prune, used_bytes
-from procy.store import compact, write
+from procy.store import compact, exchanges, write
 from procy.store.db import explained, iso, open_reader, open_writer
 from procy.store.read import short
 from procy.ui import words
@@ -25,7 +25,7 @@ from procy.ui import words
 @json_option
 @db_option
 def prune_command(older: int | None, max_size: int | None, dry_run: bool, as_json: bool, db: str | None) -> None:
-    """Drop the raw of ended sessions: terminal bytes, transcript lines, hook events.
+    """Drop the raw of ended sessions: terminal bytes, transcript lines, hook events, bodies of API calls.
 
     Turns, tool calls, changed files and what can be searched stay, and so do the screens at the ends of turns. A pruned session
     cannot be replayed, exported as cast or rebuilt. Without an option only free room within the database is given back.
@@ -59,6 +59,8 @@ def drop(path: str, sessions: list[Prunable], now_ns: int) -> None:
             with write.transaction(writer):
                 prune(writer, [one], now_ns)
             advance(1)
+        with write.transaction(writer):
+            exchanges.drop_loose_parts(writer)
         compact.compact(writer, path)
     writer.close()
 

@@ -11,9 +11,10 @@ import click
 
 from procy.capture.spool import Spool
 from procy.capture.tmux import current_socket
-from procy.cli.common import db_option, places_of, reader
+from procy.cli.common import db_option, pane_here, places_of, reader
 from procy.errors import AgentError, HandleError
 from procy.places import Places, find_places
+from procy.plugins import profile_of
 from procy.recording import start
 from procy.recording.restore import command_to_resume, going_on
 from procy.recording.start import Wish
@@ -32,6 +33,7 @@ def say(text: str) -> None:
 @click.option("--steal", is_flag=True, help="Take the pane over from another tool that pipes it.")
 @click.option("--cwd", type=click.Path(exists=True, file_okay=False), help="Directory to start the command in.")
 @click.option("--toggle", is_flag=True, help="Stop if the pane is recorded, else record it; for a key.")
+@click.option("--gateway", is_flag=True, help="Send the API calls of COMMAND through the gateway, and record them.")
 @click.option("--detached", is_flag=True, help="Outside tmux: do not attach to the new tmux session.")
 @db_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
@@ -42,6 +44,7 @@ def record_command(  # noqa: PLR0913
     steal: bool,
     cwd: str | None,
     toggle: bool,
+    gateway: bool,
     detached: bool,
     db: str | None,
     command: tuple[str, ...],
@@ -52,6 +55,7 @@ def record_command(  # noqa: PLR0913
     procy record                    what already runs in this pane
     procy record -t %3              another pane
     procy record -- claude --model opus
+    procy record --gateway -- claude  its API calls too
     procy record --resume last      go on where a session ended
     procy record off [PANE|--all]   stop
     """
@@ -63,6 +67,8 @@ def record_command(  # noqa: PLR0913
         raise click.UsageError("--toggle is for a pane in which something runs already: without a COMMAND and --resume")
     if target and (command or resume is not None):
         raise click.UsageError("-t names a pane in which something runs already; a COMMAND starts in this pane, without -t")
+    if gateway and not (command or resume is not None):
+        raise click.UsageError("--gateway is for a COMMAND that is started: it cannot be given to what runs already")
     load_settings(places)  # says now what the sidecar could only log
     wish = Wish(places=places, name=name, steal=steal)
     if toggle and stopped(places, target):
@@ -70,7 +76,8 @@ def record_command(  # noqa: PLR0913
     if resume is not None:
         wish, command, cwd = resumed(wish, db, resume, command, cwd)
     if command:
-        record_agent(wish, command, cwd or os.getcwd(), attach=not detached)
+        via = endpoint_for(places, command) if gateway else None
+        record_agent(wish, command, cwd or os.getcwd(), attach=not detached, via=via)
     else:
         record_running(wish, target)
 
@@ -100,7 +107,14 @@ def record_running(wish: Wish, target: str) -> None:
     say(f"recording pane {pane.pane_id} as {short(spool.session_id)}; stop with: procy record off")
 
 
-def record_agent(wish: Wish, command: tuple[str, ...], cwd: str, attach: bool = True) -> None:
+def endpoint_for(places: Places, command: tuple[str, ...]) -> start.Via:
+    """The gateway, started where it is not up, as a session's agent is to reach it. Raises ConfigError."""
+    from procy.gateway.endpoint import endpoint_for as found  # late: only who asks for it pays
+
+    return found(places, load_settings(places), profile_of(command).name)
+
+
+def record_agent(wish: Wish, command: tuple[str, ...], cwd: str, attach: bool = True, via: start.Via | None = None) -> None:
     """Start an agent and record it: in this pane, or in a tmux session of its own when there is none."""
     os.chdir(cwd)
     spool = start.new_spool(wish)
@@ -111,14 +125,14 @@ def record_agent(wish: Wish, command: tuple[str, ...], cwd: str, attach: bool = 
         if running and wish.session_id:
             what = f"pane {pane.pane_id} is recorded already, as {short(running.session_id)}"
             raise HandleError(what, "Stop that first: procy stop")
-        _, launch = start.prepare(command, running or spool)
+        _, launch = start.prepare(command, running or spool, via)
         if running is None:
             start.record_pane(replace(wish, session_id=spool.session_id), tmux, tmux.pane(pane.pane_id), command, launch)
         elif running.meta().wanted == "paused":
             start.pause(wish.places, running)
         start.become(launch.argv, launch)
     else:
-        _, launch = start.prepare(command, spool)
+        _, launch = start.prepare(command, spool, via)
         tmux, pane = start.record_new_session(wish, command, launch, spool, cwd)
         say(f"recording {shlex.join(command)} as {short(spool.session_id)} in tmux session {pane.session}")
         if attach and sys.stdin.isatty() and sys.stdout.isatty():
@@ -162,9 +176,31 @@ def stop_recording(places: Places, spool: Spool) -> None:
 def stop_command(target: str, everything: bool, db: str | None) -> None:
     """Stop recording this pane, TARGET, or everything.
 
-    TARGET is a pane as tmux names it, last, or a session's name or id. The same as: procy record off
+    TARGET is a pane as tmux names it, last, or a session's name or id. The same as: procy record off. While a run of
+    `procy evolve` is at work from this pane, that is what stops; the recording goes on.
     """
-    stop_recordings(places_of(db), ("--all",) if everything else (target,) if target else ())
+    places = places_of(db)
+    if not target and not everything and stop_run_here(places, db):
+        return
+    stop_recordings(places, ("--all",) if everything else (target,) if target else ())
+
+
+def stop_run_here(places: Places, db: str | None) -> bool:
+    """Stop the run that was begun from this pane, as the first procy's stop did; False where none is at work."""
+    pane = pane_here(db)
+    if not pane:
+        return False
+    session_id = start.find_spool(places, pane).session_id
+    with reader(db) as connection:
+        row = connection.execute("SELECT id FROM runs WHERE session_id = ? AND status = 'running'", (session_id,)).fetchone()
+        if row is None:
+            return False
+        from procy.cli.evolve import stop_run  # late: what a run needs takes longer than to stop a recording
+        from procy.store.runs import run_by_id
+
+        run = run_by_id(connection, row["id"])
+    stop_run(places, run)
+    return True
 
 
 @click.command("pause")

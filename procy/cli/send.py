@@ -10,7 +10,7 @@ import click
 
 from procy.act.composer import is_command
 from procy.act.proof import answered_turn
-from procy.act.queue import turn_to_send, until_free
+from procy.act.queue import turn_to_send
 from procy.act.send import Delivery, deliver, said_of
 from procy.act.target import Target, find_target
 from procy.cli.common import db_option, json_option, pane_here, places_of, print_json, printable
@@ -63,9 +63,7 @@ def send_command(  # noqa: PLR0913
     patience = FOR_EVER if timeout is None else timeout
     until = time.monotonic() + patience
     with turn_to_send(found, patience if queue else MOMENT_S):
-        if queue:
-            until_free(found, patience)
-        delivery = deliver(found, prompt)
+        delivery = deliver(found, prompt, patience_s=until - time.monotonic() if queue else 0.0)
     if not wait:
         report(found, delivery, as_json)
         return 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import termios
+import tty
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -35,7 +37,19 @@ def summary_command(session: str | None, target: str, wait: bool, as_json: bool,
     for line in lines_of(summary):
         click.echo(line)
     if wait and sys.stdin.isatty():
-        click.pause(click.style("\n any key", dim=True))
+        wait_for_key()
+
+
+def wait_for_key() -> None:
+    """One that is pressed before it is asked for counts, too; ``click.pause`` would throw it away."""
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    tty.setcbreak(terminal, termios.TCSANOW)
+    try:
+        click.echo(click.style("\n any key", dim=True))
+        os.read(terminal, 64)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 def lines_of(one: Summary) -> Iterator[str]:

@@ -6,7 +6,7 @@ that really run and really change files. It is no model, and its first screen sa
 
 from __future__ import annotations
 
-import difflib
+import argparse
 import os
 import select
 import shutil
@@ -15,15 +15,21 @@ import sys
 import termios
 import time
 import tty
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from procy.demo.script import Edit, Run, Say, Step, Think, Write, steps_for
+from procy.demo.conversations import conversation
+from procy.demo.hunks import middle, patch
+from procy.demo.script import Edit, Rewrite, Run, Say, Step, Think, Write, steps_for
+from procy.demo.task import Temper, load_task, steps_of
 from procy.demo.transcript import Transcript
+from procy.errors import AgentError
 from procy.parse.width import display_width
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 DIM, BOLD, GREEN, YELLOW, BLUE, RED, PLAIN = "\x1b[2m", "\x1b[1m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[31m", "\x1b[0m"
+THINK_S = 0.6  # about a task; one that thinks for less writes faster too
 PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
 HEADER = f"""{BOLD}{YELLOW}▐▛ demo agent{PLAIN}  a {BOLD}scripted{PLAIN} program that comes with procy. It is not a model:
 {DIM}   its answers are written down beforehand; its tools really run, in{PLAIN} """
@@ -38,10 +44,13 @@ class Leave(Exception):
 
 
 class Agent:
-    """One conversation on this terminal."""
+    """One conversation on this terminal. ``pace``: of what it writes, in parts of the usual time. ``hold``: it thinks on for as
+    long as that file is there."""
 
-    def __init__(self, transcript: Transcript) -> None:
-        self.transcript = transcript
+    def __init__(
+        self, transcript: Transcript, steps: Callable[[str], Sequence[Step]] = steps_for, pace: float = 1.0, hold: str = ""
+    ) -> None:
+        self.transcript, self.steps, self.pace, self.hold = transcript, steps, pace, hold
         self.typed = ""
         self.note = ""
         self.drawn = 0  # rows of the box on the screen
@@ -144,7 +153,7 @@ class Agent:
         self.transcript.prompt(prompt)
         shown = prompt.replace("\n", "\n  ")
         self.print(f"\n{GREEN}❯ {shown}{PLAIN}\n")
-        steps = steps_for(prompt)
+        steps = self.steps(prompt)
         try:
             for place, step in enumerate(steps):
                 self.take(step, last=place == len(steps) - 1)
@@ -158,49 +167,52 @@ class Agent:
     def take(self, step: Step, last: bool) -> None:
         if isinstance(step, Think):
             self.wait(step.seconds)
+            while self.hold and os.path.exists(self.hold):
+                self.wait(0.1)
         elif isinstance(step, Say):
             self.stream(step.text)
             self.transcript.text(step.text, last)
         elif isinstance(step, Write):
             self.write(step)
         elif isinstance(step, Edit):
-            self.change(step)
+            self.change(step.path, step.old, step.new)
+        elif isinstance(step, Rewrite):
+            self.change(step.path, *middle(read(step.path), step.content))
         else:
             self.run(step)
 
     def stream(self, text: str) -> None:
         """An answer, line by line, as models give it."""
         for number, line in enumerate(text.split("\n")):
-            self.wait(0.15)
+            self.wait(0.15 * self.pace)
             self.print(f"{'● ' if number == 0 else '  '}{line}")
         self.print("")
 
     def write(self, step: Write) -> None:
         key = self.transcript.call("Write", {"file_path": step.path, "content": step.content})
-        self.wait(0.3)
+        self.wait(0.3 * self.pace)
         Path(step.path).write_text(step.content, encoding="utf-8")
         lines = step.content.count("\n")
         self.print(f"{BLUE}● Write({step.path}){PLAIN}\n  ⎿  {lines} lines\n")
         details = {"type": "create", "filePath": step.path, "content": step.content, "structuredPatch": []}
         self.transcript.result(key, f"File created successfully at: {step.path}", False, details)
 
-    def change(self, step: Edit) -> None:
-        key = self.transcript.call("Edit", {"file_path": step.path, "old_string": step.old, "new_string": step.new})
-        self.wait(0.3)
-        path = Path(step.path)
-        if not path.exists() or step.old not in path.read_text(encoding="utf-8"):
-            self.print(f"{RED}● Edit({step.path}): the text to change is not there{PLAIN}\n")
+    def change(self, path: str, old: str, new: str) -> None:
+        key = self.transcript.call("Edit", {"file_path": path, "old_string": old, "new_string": new})
+        self.wait(0.3 * self.pace)
+        before = read(path)
+        if old not in before:
+            self.print(f"{RED}● Edit({path}): the text to change is not there{PLAIN}\n")
             self.transcript.result(key, "String to replace not found in file.", True, {})
             return
-        before = path.read_text(encoding="utf-8")
-        after = before.replace(step.old, step.new, 1)
-        path.write_text(after, encoding="utf-8")
+        after = before.replace(old, new, 1)
+        Path(path).write_text(after, encoding="utf-8")
         hunks = patch(before, after)
         changed = [line for hunk in hunks for line in hunk.lines if line[:1] in "+-"]
         colours = "\n".join(f"     {GREEN if line[0] == '+' else RED}{line}{PLAIN}" for line in changed)
-        self.print(f"{BLUE}● Edit({step.path}){PLAIN}\n{colours}\n")
-        details = {"filePath": step.path, "structuredPatch": [asdict(hunk) for hunk in hunks]}
-        self.transcript.result(key, f"The file {step.path} has been updated.", False, details)
+        self.print(f"{BLUE}● Edit({path}){PLAIN}\n{colours}\n")
+        details = {"filePath": path, "structuredPatch": [asdict(hunk) for hunk in hunks]}
+        self.transcript.result(key, f"The file {path} has been updated.", False, details)
 
     def run(self, step: Run) -> None:
         key = self.transcript.call("Bash", {"command": step.command})
@@ -215,6 +227,8 @@ class Agent:
     def converse(self) -> None:
         self.put(PASTE_ON)
         self.print(HEADER + os.getcwd())
+        for prompt in self.transcript.prompts():
+            self.print(f"{DIM}❯ {' '.join(prompt.split())[:60]}{PLAIN}")
         try:
             while True:
                 self.answer(self.read_prompt())
@@ -223,43 +237,46 @@ class Agent:
             self.status("clear")
 
 
-@dataclass(frozen=True)
-class Hunk:
-    """In the form of Claude Code's ``structuredPatch``."""
-
-    oldStart: int
-    oldLines: int
-    newStart: int
-    newLines: int
-    lines: list[str]
+def read(path: str) -> str:
+    """The file's text; "" where there is none."""
+    return Path(path).read_text(encoding="utf-8") if Path(path).exists() else ""
 
 
-def patch(before: str, after: str) -> list[Hunk]:
-    old, new = before.splitlines(), after.splitlines()
-    hunks = []
-    for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(2):
-        lines: list[str] = []
-        for kind, i, j, k, m in group:
-            if kind == "equal":
-                lines += [f" {line}" for line in old[i:j]]
-            else:
-                lines += [f"-{line}" for line in old[i:j]] + [f"+{line}" for line in new[k:m]]
-        first, last = group[0], group[-1]
-        hunks.append(Hunk(first[1] + 1, last[2] - first[1], first[3] + 1, last[4] - first[3], lines))
-    return hunks
+def arguments() -> argparse.Namespace:
+    """Options for the loop: see ``procy.demo.task``."""
+    parser = argparse.ArgumentParser(prog="python -m procy.demo.agent", description="A scripted agent; no model.")
+    parser.add_argument("--resume", default="", metavar="ID", help="go on with an earlier conversation")
+    parser.add_argument("--fork-session", action="store_true", help="with a copy of it")
+    parser.add_argument(
+        "--task", default="", metavar="PATH", help="a folder of patches, or the name of one that comes with procy"
+    )
+    parser.add_argument("--seed", default="0", help="what it does when it is free to choose")
+    parser.add_argument("--obey", type=float, default=1.0, metavar="P", help="how often it does what it is asked")
+    parser.add_argument("--break", type=float, default=0.0, metavar="P", dest="breaks", help="how often it breaks the program")
+    parser.add_argument("--think", type=float, default=THINK_S, metavar="S", help="seconds before it begins to write")
+    parser.add_argument("--hold", default="", metavar="FILE", help="think on for as long as FILE is there")
+    return parser.parse_args()
 
 
 def main() -> int:
-    path = os.environ.get("PROCY_DEMO_TRANSCRIPT")
-    agent = Agent(Transcript(Path(path) if path else None, os.getcwd()))
-    before = termios.tcgetattr(sys.stdin)
-    tty.setraw(sys.stdin)
-    try:
-        agent.converse()
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+    given = arguments()
+    with conversation(os.environ, given.resume, given.fork_session) as transcript:
+        if given.task:
+            temper = Temper(given.seed, given.obey, given.breaks, given.think)
+            agent = Agent(transcript, steps_of(load_task(given.task), temper), min(1.0, given.think / THINK_S), given.hold)
+        else:
+            agent = Agent(transcript, hold=given.hold)
+        before = termios.tcgetattr(sys.stdin)
+        tty.setraw(sys.stdin)
+        try:
+            agent.converse()
+        finally:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except AgentError as error:
+        sys.exit(str(error))

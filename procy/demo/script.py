@@ -29,6 +29,26 @@ if __name__ == "__main__":
     unittest.main()
 """
 
+EVALUATOR = """\
+import json
+import sys
+from pathlib import Path
+
+METRICS_SCHEMA = [
+    {"name": "right", "type": "float", "goal": "maximize"},
+    {"name": "characters", "type": "int", "goal": "minimize"},
+]
+CASES = {"a b a": ("a", 2), "The the": ("the", 2), "dog! dog.": ("dog", 2), "": ("a", 0)}
+
+try:
+    from wordcount import count
+except ImportError:
+    sys.exit(10)
+
+right = sum(count(text)[word] == number for text, (word, number) in CASES.items())
+print(json.dumps({"right": right / len(CASES), "characters": len(Path("wordcount.py").read_text())}))
+"""
+
 
 @dataclass(frozen=True)
 class Say:
@@ -54,13 +74,30 @@ class Edit:
 
 
 @dataclass(frozen=True)
+class Rewrite:
+    """Make a file this, in one edit."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True)
 class Run:
     command: str
 
 
-Step: TypeAlias = Say | Think | Write | Edit | Run
+Step: TypeAlias = Say | Think | Write | Edit | Rewrite | Run
 
 SCRIPT: tuple[tuple[str, tuple[Step, ...]], ...] = (
+    (
+        "metrics_schema",
+        (
+            Think(0.5),
+            Write("eval.py", EVALUATOR),
+            Run("python3 eval.py"),
+            Say("`eval.py` counts right answers, and how large the program is."),
+        ),
+    ),
     (
         "word counter",
         (

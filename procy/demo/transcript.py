@@ -1,5 +1,7 @@
 """The scripted agent's transcript, in the form of Claude Code's: that is what procy's reader of it is proven with."""
 
+from __future__ import annotations
+
 import json
 import uuid
 from datetime import datetime, timezone
@@ -15,6 +17,23 @@ class Transcript:
         self.session = path.stem if path else ""
         self.cwd = cwd
         self.messages = 0
+
+    def copy_to(self, path: Path) -> Transcript:
+        """The conversation once more: its lines with the name of the copy, and otherwise the same, ``uuid`` included."""
+        copy = Transcript(path, self.cwd)
+        lines = [{**line, "sessionId": copy.session} for line in self.lines()]
+        path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+        return copy
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What was kept so far."""
+        if self.path is None or not self.path.exists():
+            return []
+        return [json.loads(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+
+    def prompts(self) -> list[str]:
+        """What was asked so far."""
+        return [line["message"]["content"] for line in self.lines() if line.get("promptSource") == "typed"]
 
     def prompt(self, text: str) -> None:
         self.add("user", message={"role": "user", "content": text}, origin={"kind": "human"}, promptSource="typed")

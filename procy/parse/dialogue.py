@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from procy.parse.screen import Screen
 from procy.parse.stitch import Stitcher
 from procy.parse.turns import Draft
 from procy.types import Turn
+
+if TYPE_CHECKING:
+    from procy.parse.screen import Screen
 
 SENT = re.compile(r"^[│┃▌ ]{0,2}(?P<glyph>[>❯›»])[ \xa0](?P<text>\S.*)$")
 BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from procy.parse.screen import Anchor, Screen
 from procy.parse.turns import Draft
 from procy.types import Turn
+
+if TYPE_CHECKING:
+    from procy.parse.screen import Anchor, Screen
 
 PROMPT = re.compile(r"^(?=.*\S)(?P<lead>.{0,200}?)(?P<glyph>[$#%>❯›»λ➜]|\.\.\.|\w>)[ \xa0]$")
 CONTINUATION = re.compile(  # the prompt of a line that goes on: sh, Python, zsh, SQLite, psql

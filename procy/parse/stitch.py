@@ -6,7 +6,11 @@ two screens is found by comparing their lines, and what moved out at the top is 
 
 from __future__ import annotations
 
-from procy.parse.screen import Anchor, Screen
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from procy.parse.screen import Anchor, Screen
+
 
 LEAST_MATCHES = 3  # lines that two screens must share for one to be the other, moved
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from procy.parse.dialogue import DialogueReader, is_box
-from procy.parse.screen import Screen
 from procy.parse.shell import ShellReader
 from procy.parse.signals import Signal, Splitter
 from procy.parse.texts import TextHarvest
@@ -54,6 +53,8 @@ class TerminalReader:
 
     def reset(self, picture: Picture, at_ns: int) -> None:
         """Go on from a whole screen: at the beginning and after a gap. What was under way then is cut short."""
+        from procy.parse.screen import Screen  # late: the emulator takes a sixth of a second to import
+
         self.lose(at_ns)
         self.screen = Screen(picture.columns, picture.rows)
         self.screen.feed(picture.escapes)
@@ -78,6 +79,7 @@ class TerminalReader:
             self.dialogue.begin(self.screen)
             self.began_before = False
         if reads_turns and shell_waits is False and not program:
+            self.dialogue.begin(self.screen)
             return  # one program has gone, and who follows is not known yet
         if reads_turns:
             self.shell.show(self.screen, bool(shell_waits) or self.is_shell)

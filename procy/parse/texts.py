@@ -5,11 +5,13 @@ Lines are whole, and so is a private key over its lines: what masks secrets sees
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from procy.parse.pem import open_key
-from procy.parse.screen import Screen
 from procy.parse.stitch import Stitcher
+
+if TYPE_CHECKING:
+    from procy.parse.screen import Screen
 
 CHUNK = 4000  # characters
 BURST = 64_000  # characters kept of what scrolls by between two rests; of more, the first half and the last

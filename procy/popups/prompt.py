@@ -29,7 +29,7 @@ SEED = {  # what one typed after `!` in the seed: what it is called here
     ("deploy",): ("serve",),
 }
 WHOLE_SCREEN = ("answer", "copy", "correct", "demo", "pick", "resume", "scrollback", "ui")
-ASKING = ("forget", "record")  # on the terminal itself, and the prompt comes again
+ASKING = ("eval", "evolve", "forget", "record", "replay")  # on the terminal itself, and the prompt comes again
 STYLE = Style.from_dict({"prompt": "bold ansigreen", "bottom-toolbar": "noreverse ansibrightblack"})
 
 

@@ -25,7 +25,8 @@ from procy.recording.turn_terminal import (
     take_bytes,
 )
 from procy.settings import Settings
-from procy.store import compact, forgotten, injections, write
+from procy.store import compact, exchanges, forgotten, injections, marks, runs, tags, write
+from procy.store.datasets import with_sessions
 from procy.store.db import from_iso
 from procy.types import Turn
 
@@ -38,12 +39,14 @@ class Left(NamedTuple):
 
     ``exports``: (kind, path or None for standard output, when). ``files``: the agent's own. ``sessions``: ids of sessions that
     go on from the forgotten one and hold what they share with it. ``offsets``: where the terminal shows it at another time.
+    ``refs``: of tries, whose commits name their prompts: work tree and ref.
     """
 
     exports: list[tuple[str, str | None, str]]
     files: list[str]
     sessions: list[str]
     offsets: list[int]
+    refs: list[str]
 
 
 def below(connection: sqlite3.Connection, session_id: str) -> list[str]:
@@ -83,27 +86,33 @@ def forget_session(connection: sqlite3.Connection, places: Places, session_id: s
     check_ended(connection, places, session_id)
     tree = below(connection, session_id)
     left = Left(
-        [(kind, path, at) for kind, path, at, _ in forgotten.exports_of(connection, tree)],
+        [*((kind, path, at) for kind, path, at, _ in forgotten.exports_of(connection, tree)), *with_sessions(connection, tree)],
         [one.path for key in tree for one in transcripts_of(connection, key)],
         sharing(connection, tree),
+        [],
         [],
     )
     with write.transaction(connection):
         for key in tree:
-            delete_session(connection, key, now_ns)
+            left.refs.extend(delete_session(connection, key, now_ns))
         compact.merge_indexes(connection)
+        exchanges.drop_loose_parts(connection)
     for key in tree:
         remove_spool(places, key)
     return left
 
 
-def delete_session(connection: sqlite3.Connection, session_id: str, now_ns: int) -> None:
-    """Its row and all that hangs on it, and what is kept about its turns without a reference to them."""
+def delete_session(connection: sqlite3.Connection, session_id: str, now_ns: int) -> list[str]:
+    """Its row and all that hangs on it, and what is kept about its turns without a reference to them. Returns refs of tries."""
+    refs = runs.forget(connection, "session_id = ?", session_id, REPLACED)
     forgotten.note_session(connection, session_id, now_ns)
     forgotten.note_turns(connection, "session_id = ?", session_id, now_ns)
     connection.execute("DELETE FROM corrections WHERE turn_id IN (SELECT id FROM turns WHERE session_id = ?)", (session_id,))
+    tags.forget_session(connection, session_id)
+    marks.forget_session(connection, session_id)
     read_no_more(connection, session_id)
     connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+    return refs
 
 
 def sharing(connection: sqlite3.Connection, tree: list[str]) -> list[str]:
@@ -147,12 +156,17 @@ def forget_turn(connection: sqlite3.Connection, places: Places, turn_id: str, se
     traces = traces_of(connection, turn_id)
     children = children_of_turn(connection, turn_id)
     left = Left(
-        [(kind, path, at) for kind, path, at, _ in forgotten.exports_of(connection, [session_id], turn_id)],
+        [
+            *((kind, path, at) for kind, path, at, _ in forgotten.exports_of(connection, [session_id], turn_id)),
+            *with_sessions(connection, [session_id]),
+        ],
         [one.path for key in (session_id, *children) for one in transcripts_of(connection, key)],
+        [],
         [],
         [],
     )
     with write.transaction(connection):
+        left.refs.extend(runs.forget(connection, "id = ?", turn_id, REPLACED))
         before = other_turns(connection, session_id, turn_id)
         take_out(connection, session_id, turn_id, traces, now_ns)
         if other_turns(connection, session_id, turn_id) != before:
@@ -164,6 +178,7 @@ def forget_turn(connection: sqlite3.Connection, places: Places, turn_id: str, se
         if not has_terminal(connection, session_id):
             clean_derived(connection, session_id, traces)
         compact.merge_indexes(connection)
+        exchanges.drop_loose_parts(connection)
     remove_spool(places, session_id)
     return left._replace(offsets=still_shown(connection, session_id, traces))
 
@@ -187,6 +202,8 @@ def take_out(connection: sqlite3.Connection, session_id: str, turn_id: str, trac
     clean_session(connection, session_id, traces)
     forgotten.note_turns(connection, "id = ?", turn_id, now_ns)
     connection.execute("DELETE FROM corrections WHERE turn_id = ?", (turn_id,))
+    tags.forget_turn(connection, turn_id)
+    marks.forget_turn(connection, turn_id)
     forget_injections(connection, session_id, turn_id)
     connection.execute("DELETE FROM turns WHERE id = ?", (turn_id,))
 

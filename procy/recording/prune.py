@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from procy.recording.forget import below
+from procy.store import exchanges
 from procy.store.db import iso
 
 LAST_WRITER = (  # a transcript goes with the last session that wrote it
@@ -16,6 +17,7 @@ LAST_WRITER = (  # a transcript goes with the last session that wrote it
 )
 RAW = (
     "SELECT length(bytes) + length(reads) + length(screen) FROM terminal_blocks WHERE session_id = :id",
+    "SELECT length(parts) FROM exchange_bodies JOIN exchanges ON exchanges.id = exchange_id WHERE session_id = :id",
     "SELECT length(screen) FROM pane_events WHERE session_id = :id",
     "SELECT length(payload) FROM hook_events WHERE session_id = :id",
     f"SELECT length(CAST(line AS BLOB)) FROM transcript_lines WHERE transcript_id IN ({LAST_WRITER})",
@@ -78,6 +80,7 @@ def prune(connection: sqlite3.Connection, sessions: Sequence[Prunable], now_ns: 
             connection.execute(f"DELETE FROM transcript_lines WHERE transcript_id IN ({LAST_WRITER})", values)
             connection.execute(f"DELETE FROM transcript_files WHERE transcript_id IN ({LAST_WRITER})", values)
             drop_pictures(connection, key)
+            exchanges.drop_bodies_of(connection, key)
             connection.execute("UPDATE sessions SET pruned_at = :now WHERE id = :id", values)
 
 

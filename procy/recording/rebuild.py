@@ -6,13 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 
 from procy.parse.redact import mask
-from procy.parse.screen import Screen
 from procy.parse.terminal import TerminalReader
-from procy.plugins import profile_named
 from procy.recording.replay import replay, stored_events
 from procy.recording.terminal import EMPTY
 from procy.recording.timeline import load_timeline
-from procy.recording.transcripts import new_reader, replay_conversation, transcripts_of, writers_of
+from procy.recording.transcripts import reader_for, replay_conversation, transcripts_of, writers_of
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.store import write
@@ -52,7 +50,11 @@ def sources_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
     """The sources of turns whose raw rows are all there."""
     if is_pruned(connection, session_id):
         return []
-    return [source for source, has in (("screen", has_terminal), ("transcript", has_lines)) if has(connection, session_id)]
+    return [
+        source
+        for source, has in (("screen", has_terminal), ("transcript", has_lines), ("stream", has_lines))
+        if has(connection, session_id)
+    ]
 
 
 def is_pruned(connection: sqlite3.Connection, session_id: str) -> bool:
@@ -89,7 +91,7 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
     for began_ns in starts_of(connection, session_id):
         book.begin(began_ns)
     for transcript in transcripts_of(connection, session_id):
-        conversation = new_reader(profile_named(transcript.agent).transcript, transcript.agent_session_id)
+        conversation = reader_for(transcript)
         replay_conversation(connection, transcript.id, conversation)
         writers = writers_of(connection, transcript.id)
         book.put(turn for turn in conversation.changed() if writers.at(turn.started_ns) == session_id)
@@ -127,6 +129,8 @@ def keyframes(connection: sqlite3.Connection, session_id: str, places: set[int])
 
 def pictures_in(before: Picture, reads: list[Read], offsets: list[int]) -> Iterator[tuple[int, Picture]]:
     """The screens at some offsets of one block, in order."""
+    from procy.parse.screen import Screen  # late: the emulator takes a sixth of a second to import
+
     screen = Screen(before.columns, before.rows)
     screen.feed(before.escapes)
     for read in reads:

@@ -14,15 +14,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from procy import ids
+from procy.agents.generic import Generic
 from procy.capture import attach
-from procy.capture.locks import is_locked
 from procy.capture.place import repository, write_environment
 from procy.capture.process import is_alive
 from procy.capture.spool import Meta, Spool, spools
@@ -30,7 +30,11 @@ from procy.capture.tmux import Pane, Tmux, current_socket, unexpanded
 from procy.errors import AgentError, HandleError, TmuxError
 from procy.places import Places, make_home
 from procy.plugins import profile_of
-from procy.types import PRIVATE_FILE, Launch, Process, Profile
+from procy.recording.awake import start_sidecar as start_sidecar
+from procy.types import PRIVATE_FILE, Endpoint, Launch, Process, Profile
+
+Via = Callable[[str], Endpoint]
+"""The gateway for a session, by its id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,15 +166,24 @@ def check_command(argv: Sequence[str]) -> None:
         raise AgentError(f"the command {argv[0]!r} was not found", "Install it, or name another: procy record -- COMMAND")
 
 
-def prepare(argv: Sequence[str], spool: Spool) -> tuple[Profile, Launch]:
-    """The agent's profile and the way to start it. Raises AgentError when there is no such command."""
+def prepare(argv: Sequence[str], spool: Spool, via: Via | None = None) -> tuple[Profile, Launch]:
+    """The agent's profile and the way to start it, with ``via`` through the gateway. Raises AgentError."""
     check_command(argv)
     profile = profile_of(argv)
-    launch = profile.launch(argv, hook_of(spool))
+    way = through(profile, argv, via(spool.session_id)) if via else Launch(argv=tuple(argv))
+    launch = profile.launch(way.argv, hook_of(spool))
+    launch = replace(launch, environment=(*launch.environment, *way.environment))
     if launch.private:
         path = str(spool.write_private(launch.private))
         launch = replace(launch, argv=tuple(path if word == PRIVATE_FILE else word for word in launch.argv))
     return profile, launch
+
+
+def through(profile: Profile, argv: Sequence[str], endpoint: Endpoint) -> Launch:
+    """By the profile's own method, else by the variables that most programs know."""
+    method = getattr(profile, "via", None) or Generic().via
+    launch: Launch = method(argv, endpoint)
+    return launch
 
 
 def become(argv: Sequence[str], launch: Launch) -> None:
@@ -262,6 +275,8 @@ def find_spool(places: Places, target: str) -> Spool:
         found = found[-1:]
     if len(found) == 1:
         return found[0]
+    if target == "last" and not found and not inside:
+        raise HandleError("nothing is recorded now", "Record an agent: procy record -- COMMAND")
     if target and not inside:
         what = f"{len(found)} recordings are" if found else "no recording is"
         raise HandleError(f"{what} called {target!r}", "See what is recorded: procy status")
@@ -276,15 +291,3 @@ def is_meant(spool: Spool, target: str) -> bool:
     meta = spool.meta()
     ends = len(target) >= 4 and (spool.session_id.startswith(target.upper()) or spool.session_id.endswith(target.upper()))
     return target in ("last", meta.pane_id, meta.name) or ends
-
-
-def start_sidecar(places: Places) -> None:
-    """Start the sidecar unless one runs; returns at once."""
-    if is_locked(places.sidecar_lock):
-        return
-    environment = {**os.environ, **places.environment}
-    subprocess.Popen(
-        [sys.executable, "-m", "procy.sidecar"],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True, cwd="/", env=environment,
-    )  # fmt: skip

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from procy.capture import tap
 from procy.capture.spool import Cursor, Spool
-from procy.parse.screen import Screen
 from procy.recording.replay import stored_events, stored_reads
 from procy.recording.timeline import Timeline, load_timeline
 from procy.store.blobs import unpack
@@ -90,6 +89,8 @@ class TerminalLog:
 
 def picture_after(before: Picture, reads: Iterable[Read], end: int | None = None) -> Picture:
     """The screen that the reads, up to stream offset ``end``, make of the one before."""
+    from procy.parse.screen import Screen  # late: the emulator takes a sixth of a second to import
+
     screen = Screen(before.columns, before.rows)
     screen.feed(before.escapes)
     for read in reads:

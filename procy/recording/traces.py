@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from procy.parse.screen import Screen
 from procy.types import Picture
 
 LEAST, USUAL = 8, 24  # characters of a piece
@@ -32,6 +31,8 @@ class Traces:
         return plain == self.prompt or any(piece in plain for piece in self.pieces)
 
     def in_picture(self, picture: Picture) -> bool:
+        from procy.parse.screen import Screen  # late: the emulator takes a sixth of a second to import
+
         screen = Screen(picture.columns, picture.rows)
         screen.feed(picture.escapes)
         return self.in_text("\n".join(screen.lines()))

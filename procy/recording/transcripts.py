@@ -5,8 +5,10 @@ import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from procy.capture.lines import ENDING
+from procy.plugins import profile_named
 from procy.store.blobs import unpack
 from procy.types import TranscriptFile, TranscriptReader
 
@@ -84,6 +86,25 @@ def new_reader(name: str, agent_session_id: str) -> TranscriptReader:
     """The reader in the module of ``procy.parse.transcripts`` with that name."""
     reader: TranscriptReader = import_module(f"procy.parse.transcripts.{name}").Reader(agent_session_id)
     return reader
+
+
+class Stored(Protocol):
+    """As much of a transcript as tells its reader."""
+
+    @property
+    def agent(self) -> str: ...
+
+    @property
+    def agent_session_id(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+
+def reader_for(transcript: Stored) -> TranscriptReader:
+    """The reader of a stored transcript: of what an agent wrote itself, or of a stream that procy wrote down."""
+    name = "stream" if transcript.path.endswith(ENDING) else profile_named(transcript.agent).transcript
+    return new_reader(name, transcript.agent_session_id)
 
 
 def replay_conversation(connection: sqlite3.Connection, transcript_id: str, reader: TranscriptReader) -> None:

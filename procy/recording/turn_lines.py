@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from procy.errors import StoreError
-from procy.plugins import profile_named
 from procy.recording.traces import REPLACED, Traces
-from procy.recording.transcripts import new_reader
+from procy.recording.transcripts import reader_for
 from procy.store import write
 from procy.store.blobs import unpack
 from procy.types import Turn
@@ -72,7 +71,7 @@ def take_lines(connection: sqlite3.Connection, transcript: Transcript, key: str,
 
 
 def read_story(transcript: Transcript, lines: Sequence[bytes], files: Mapping[str, bytes]) -> Story:
-    reader = new_reader(profile_named(transcript.agent).transcript, transcript.agent_session_id)
+    reader = reader_for(transcript)
     turns: dict[str, Turn] = {}
     owners: list[str] = []
     wanted: dict[str, str] = {}

@@ -1,13 +1,11 @@
 """``python -m procy.sidecar``: the sidecar of a data directory. Returns at once when one runs there already."""
 
-import fcntl
 import os
 import signal
 import sys
-import time
 from contextlib import suppress
-from typing import IO
 
+from procy.capture.locks import take_lock
 from procy.places import find_places, make_home
 
 
@@ -32,23 +30,6 @@ def main() -> int:
     Sidecar(places, load_settings(places), open_patiently(places)).run()
     log.info("nothing is recorded any more")
     return 0
-
-
-def take_lock(path: str) -> IO[str] | None:
-    """The open lock file, held as long as it is open, or None when another sidecar holds it.
-
-    Taps and commands look at the lock by taking it for a moment, so one refusal is not the last word.
-    """
-    lock = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115
-    for _ in range(5):
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            time.sleep(0.01)
-        else:
-            return lock
-    lock.close()
-    return None
 
 
 def become_independent() -> None:

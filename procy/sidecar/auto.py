@@ -117,12 +117,17 @@ class Server:
         ):
             program.again_ns = 0
 
+    def watched(self, pane_id: str) -> Watched | None:
+        lines = self.tmux.run("display-message", "-p", "-t", pane_id, WATCHED)
+        return parse_watched(lines[0]) if lines else None
+
     def record(self, pane: Pane, process: Process, profile: Profile) -> bool:
         """Record the agent unless somebody has decided about its pane; True when nothing more is to be done about it."""
         try:
-            pane = self.tmux.pane(pane.pane_id)
-            if is_early(pane):
+            now = self.watched(pane.pane_id)  # options may be other ones since the panes were listed
+            if now is None or not now.rules.want(process, profile) or is_early(now.pane):
                 return False
+            pane = now.pane
             if start.spool_of(self.places, pane) is None:
                 spool = start.record_process(start.Wish(places=self.places), self.tmux, pane, process, profile)
                 log.info("%s: %s in %s records itself", spool.session_id, profile.name, pane.pane_id)

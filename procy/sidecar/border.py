@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from procy import plugins
+from procy.errors import ProcyError
 from procy.sidecar.log import log
 
 Arguments = ParamSpec("Arguments")
@@ -27,8 +29,8 @@ class Border:
         if self.failures[what] >= GIVE_UP:
             return default
         try:
-            return function(*args, **kwargs)
-        except Exception:  # noqa: BLE001
+            return plugins.call(what, function, *args, **kwargs)
+        except ProcyError:
             self.failures[what] += 1
             log.exception("%s: %s failed (%d)", self.session_id, what, self.failures[what])
             return default

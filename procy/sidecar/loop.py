@@ -9,6 +9,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from procy.capture.lines import line_spools
 from procy.capture.servers import registered
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
@@ -21,6 +22,7 @@ from procy.sidecar.onchange import OnChange
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.panes import PaneWatch
 from procy.sidecar.session import Follower
+from procy.sidecar.streams import StreamWatch
 from procy.store import write
 from procy.store.db import open_writer
 from procy.store.today import read_today
@@ -46,6 +48,7 @@ class Sidecar:
         self.today, self.today_at = "", 0.0
         self.auto = AutoRecord(places)
         self.followers: dict[str, Follower] = {}
+        self.streams = StreamWatch(places, connection, self.outbox, settings)
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
         self.tried = 0.0  # when rows were last sent
@@ -69,7 +72,7 @@ class Sidecar:
             if started - settled > SETTLE_S:
                 settled = started
                 self.settle()
-            if self.followers or self.outbox.writes or self.outbox.waiting or self.auto.watches:
+            if self.followers or self.streams.are_followed or self.outbox.writes or self.outbox.waiting or self.auto.watches:
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
 
@@ -83,6 +86,7 @@ class Sidecar:
     def give_up_lost_sessions(self) -> None:
         """What is said to be recorded and has no spool: it was removed by hand, or the database copied."""
         live = {spool.session_id for spool in spools(self.places.spool)}
+        live |= {spool.session_id for spool in line_spools(self.places.spool)}
         self.outbox.put(lambda connection: write.give_up(connection, live))
 
     def find(self) -> None:
@@ -112,6 +116,7 @@ class Sidecar:
     def tick(self, now_ns: int) -> None:
         self.panes.look(self.followers.values(), now_ns)
         self.auto.look(now_ns)
+        self.streams.tick(now_ns)
         for follower in list(self.followers.values()):
             try:
                 follower.glance(now_ns) if self.outbox.is_full else follower.tick(now_ns)

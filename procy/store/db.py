@@ -8,6 +8,7 @@ import fcntl
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -52,13 +53,25 @@ def open_writer(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection:
         if new:
             os.chmod(path, 0o600)
         set_pragmas(connection, busy_s)
-        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+        if switch_to_wal(connection, busy_s) != "wal":
             raise StoreError(f"{path} cannot be used by several programs at once here", "Move PROCY_HOME to a local disk")
         connection.execute("PRAGMA synchronous = NORMAL")
         if connection.execute("PRAGMA user_version").fetchone()[0] != schema_version():
             with only_one(path):
                 migrate(connection)
     return connection
+
+
+def switch_to_wal(connection: sqlite3.Connection, busy_s: float) -> str:
+    """The journal mode that it has then. SQLite does not wait here for others that open the database at the same time."""
+    end = time.monotonic() + busy_s
+    while True:
+        try:
+            return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
 
 
 def open_reader(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection:

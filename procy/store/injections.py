@@ -17,9 +17,10 @@ def key_of(text: str) -> str:
 
 
 def add(connection: sqlite3.Connection, injection_id: str, session_id: str, at_ns: int, text: str, masked: str) -> None:
-    """``text`` is what is typed, of which only the key is kept; ``masked`` is stored."""
+    """``text`` is what is typed, of which only the key is kept; ``masked`` is stored. One that was withheld may come again."""
     connection.execute(
-        "INSERT INTO injections (id, session_id, at, text, key, status) VALUES (?, ?, ?, ?, ?, 'sending')",
+        "INSERT INTO injections (id, session_id, at, text, key, status) VALUES (?, ?, ?, ?, ?, 'sending') "
+        "ON CONFLICT (id) DO UPDATE SET at = excluded.at, status = 'sending', confirmed_by = NULL",
         (injection_id, session_id, iso(at_ns), masked, key_of(text)),
     )
 

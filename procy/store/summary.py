@@ -4,7 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from procy.store.db import from_iso
-from procy.store.read import session_totals, turn_with_answer
+from procy.store.read import turn_with_answer
+from procy.store.session_pages import session_totals
 
 TOKENS = {"in": "input_tokens", "cached": "cache_read_tokens", "out": "output_tokens"}
 
@@ -74,7 +75,13 @@ def files_of(connection: sqlite3.Connection, session_id: str) -> dict[str, tuple
     found: dict[str, tuple[int, int]] = {}
     for path, diff in rows:
         added, removed = found.get(path, (0, 0))
-        lines = [line for line in (diff or "").split("\n") if not line.startswith(("+++ ", "--- "))]
-        plus, minus = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+        plus, minus = lines_changed(diff)
         found[path] = (added + plus, removed + minus)
     return found
+
+
+def lines_changed(diff: str | None) -> tuple[int, int]:
+    """Lines that a unified diff adds and removes."""
+    lines = [line for line in (diff or "").split("\n") if not line.startswith(("+++ ", "--- "))]
+    plus, minus = (sum(line.startswith(sign) for line in lines) for sign in "+-")
+    return plus, minus

@@ -58,13 +58,17 @@ def change_session(connection: sqlite3.Connection, session_id: str, values: Mapp
 
 
 def give_up(connection: sqlite3.Connection, live: Collection[str]) -> None:
-    """End every session that is said to be recorded in a pane, or below one, and is not among the live ones."""
+    """End every session that is said to be recorded, in a pane, below one or as a stream, and is not among the live ones."""
     rows = connection.execute(
         "SELECT id, coalesce((SELECT max(coalesce(ended_at, started_at)) FROM turns WHERE session_id = sessions.id), started_at) "
-        "FROM sessions WHERE status IN ('recording', 'paused') AND origin = 'tmux' "
-        "AND (pane_id IS NOT NULL OR parent_id IS NOT NULL)"
+        "FROM sessions WHERE status IN ('recording', 'paused') "
+        "AND (origin = 'stream' OR (origin = 'tmux' AND (pane_id IS NOT NULL OR parent_id IS NOT NULL)))"
     ).fetchall()
-    parents = dict(connection.execute("SELECT id, parent_id FROM sessions WHERE pane_id IS NULL AND parent_id IS NOT NULL"))
+    parents = dict(
+        connection.execute(
+            "SELECT id, parent_id FROM sessions WHERE pane_id IS NULL AND parent_id IS NOT NULL AND origin = 'tmux'"
+        )
+    )
     for session_id, last in rows:
         if parents.get(session_id, session_id) not in live:
             change_session(connection, session_id, {"status": "lost", "state": None, "ended_at": last})
@@ -188,6 +192,20 @@ PUT_TURN = (
     + " RETURNING n"
 )
 
+TOOL_CALL_COLUMNS = (
+    "id", "turn_id", "seq", "name", "input", "result", "status", "started_at", "duration_ms", "response_at",
+)  # fmt: skip
+PUT_TOOL_CALL = (  # not REPLACE: it deletes without a trigger, and `tool_activity` would count a call twice
+    f"INSERT INTO tool_calls ({', '.join(TOOL_CALL_COLUMNS)}) VALUES ({', '.join('?' * len(TOOL_CALL_COLUMNS))}) "
+    "ON CONFLICT (id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in TOOL_CALL_COLUMNS if name != "id")
+)
+
+PUT_TRY = """
+UPDATE turns SET try_id = (
+    SELECT tries.id FROM tries JOIN injections ON injections.id = tries.injection_id WHERE injections.turn_id = ?
+) WHERE id = ?
+"""
+
 
 def turn_id(session_id: str, turn: Turn) -> str:
     """A turn of a conversation keeps its id in whichever session it is seen; one read off a screen belongs to its session."""
@@ -213,6 +231,8 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     origin = row[2] if row else injections.claim(connection, session_id, key, turn.prompt, turn.started_ns)
     values = (key, session_id, seq, origin, *turn_values(turn, mask, cost))
     number = connection.execute(PUT_TURN, values).fetchone()[0]
+    if origin == "procy":
+        connection.execute(PUT_TRY, (key, key))
     drop_keyframes(connection, session_id, set(row[3:]) if row else ())
     inputs = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
     connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
@@ -243,22 +263,12 @@ def turn_values(turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:
 def put_tool_call(connection: sqlite3.Connection, turn_key: str, seq: int, call: ToolCall, mask: Mask) -> str:
     """Returns the masked input, for the full-text index."""
     text = mask(call.input)
-    connection.execute(
-        "INSERT OR REPLACE INTO tool_calls (id, turn_id, seq, name, input, result, status, started_at, duration_ms, response_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            ids.derived_id((call.started_ns or 0), turn_key, call.key),
-            turn_key,
-            seq,
-            call.name,
-            text,
-            None if call.result is None else mask(call.result),
-            call.status,
-            None if call.started_ns is None else iso(call.started_ns),
-            call.duration_ms,
-            call.response_at,
-        ),
-    )
+    call_id = ids.derived_id((call.started_ns or 0), turn_key, call.key)
+    connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq = ? AND id != ?", (turn_key, seq, call_id))
+    result = None if call.result is None else mask(call.result)
+    started = None if call.started_ns is None else iso(call.started_ns)
+    values = (call_id, turn_key, seq, call.name, text, result, call.status, started, call.duration_ms, call.response_at)
+    connection.execute(PUT_TOOL_CALL, values)
     return text
 
 

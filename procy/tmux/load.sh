@@ -132,9 +132,9 @@ popup() {
     printf 'run-shell -b "exec sh #{q:@procy_parts}/popup.sh #{q:client_name} #{pane_id} %s"' "$*"
 }
 
-# COMMAND, where an agent of this server waits.
+# COMMAND, where an agent of this server waits, or a prompt of a run with --ask: its progress ends with a question mark then.
 if_one_waits() {
-    printf "if-shell -F '#{@procy_waiting}' %s 'display-message -d 4000 \"procy: no agent waits for an answer\"'" "$(quoted "$1")"
+    printf "if-shell -F '#{||:#{@procy_waiting},#{m:*[?]*,#{@procy_evolve}}}' %s 'display-message -d 4000 \"procy: no agent waits for an answer\"'" "$(quoted "$1")"
 }
 
 # words WORDS...: what `procy WORDS...` says, in the status line.

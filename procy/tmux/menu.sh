@@ -22,7 +22,7 @@ set -- "$@" '#{?@procy_state,Stop recording,#{?@procy_paused,Go on recording,Rec
 set -- "$@" '#{?@procy_state,Pause recording,}' p "$(words pause "$pane")"
 [ "$height" -lt 25 ] || set -- "$@" ''
 set -- "$@" 'Next waiting pane' n "$(words next -c '##{q:client_name}')"
-set -- "$@" '#{?@procy_waiting,,-}Answer what is asked' a "$(popup answer answer -t "$pane")"
+set -- "$@" '#{?#{||:#{@procy_waiting},#{m:*[?]*,#{@procy_evolve}}},,-}Answer what is asked' a "$(popup answer answer -t "$pane")"
 [ "$height" -lt 25 ] || set -- "$@" ''
 set -- "$@" 'Command prompt' ! "$(popup command prompt -t "$pane")"
 set -- "$@" 'Pick an old prompt' h "$(popup prompts pick -t "$pane")"

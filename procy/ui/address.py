@@ -19,6 +19,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from procy import __version__
+from procy.capture import secret
+from procy.capture.locks import said_by_holder
 from procy.errors import ConfigError
 from procy.places import Places, make_home
 
@@ -64,23 +66,11 @@ def path_of(places: Places, suffix: str) -> str:
 
 def running(places: Places) -> Server | None:
     """The server that has this database's pages now."""
+    found = said_by_holder(path_of(places, "json"))
     try:
-        file = open(path_of(places, "json"), encoding="utf-8")  # noqa: SIM115
-    except FileNotFoundError:
+        return Server(**found) if found else None
+    except TypeError:  # another procy, that says something else there
         return None
-    with file:
-        for _ in range(20):
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return None
-            except BlockingIOError:
-                pass
-            file.seek(0)
-            try:
-                return Server(**json.load(file))
-            except (ValueError, TypeError):  # it is being written
-                time.sleep(0.05)
-    return None
 
 
 def claim(places: Places, port: int) -> Claim | None:
@@ -128,18 +118,7 @@ def listen(port: int) -> socket.socket:
 def read_secret(places: Places) -> str:
     """The data directory's secret, made when there is none."""
     make_home(places)
-    path = os.path.join(places.home, "ui.secret")
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    for _ in range(20):
-        with open(path, encoding="ascii") as file:
-            if secret := file.read():
-                return secret
-        time.sleep(0.05)  # another process has just made the file
-    raise ConfigError(f"{path} is empty", "Delete it; everyone will have to sign in again")
+    return secret.read_secret(os.path.join(places.home, "ui.secret"), "everyone will have to sign in again")
 
 
 def sign_in_link(places: Places, server: Server, path: str = "/-/procy") -> str:

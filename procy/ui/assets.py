@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from pathlib import Path
 from urllib.parse import quote
 
 import procy
 from procy.errors import MissingExtra
 
+LOOK_S = 0.5  # how often it is looked whether files changed
+Signature = tuple[tuple[str, int], ...]
 PLAYER = ("vendor/asciinema-player.min.js", "vendor/asciinema-player.css")
 
 
@@ -26,17 +29,27 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._hashes: dict[str, tuple[int, str]] = {}
+        self._known: tuple[float, Signature, str] = (0.0, (), "")
 
     def url(self, root: str, name: str) -> str:
-        """An address that changes with the file, so browsers may keep what it gives for ever."""
-        path = self.folder / name
-        changed = path.stat().st_mtime_ns
-        known = self._hashes.get(name)
-        if known is None or known[0] != changed:
-            known = (changed, hashlib.sha256(path.read_bytes()).hexdigest()[:12])
-            self._hashes[name] = known
-        return f"{root}/static/{quote(name)}?_hash={known[1]}"
+        """An address that changes with the files, so browsers may keep what it gives for ever.
+
+        It is a folder that changes, because modules load each other by names beside their own.
+        """
+        return f"{root}/static/~{self.version()}/{quote(name)}"
+
+    def version(self) -> str:
+        """Of all files together."""
+        looked, signature, version = self._known
+        now = time.monotonic()
+        if now - looked < LOOK_S and version:
+            return version
+        files = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        found = tuple((str(path), path.stat().st_mtime_ns) for path in files)
+        if found != signature:
+            version = hashlib.sha256(b"\0".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()[:12]
+        self._known = (now, found, version)
+        return version
 
     def player(self) -> bool:
         """Whether the terminal player is here."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from procy.store import read
+from procy.store import correction_pages, marks, session_pages, tags
 from procy.ui import words
 
 LAST_TEXT = 8_000  # characters of the last piece of an answer that a page shows at once
@@ -86,12 +86,20 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class TurnView:
-    """``row`` is the turn as ``read.page_turns`` gives it."""
+    """``row`` is the turn as ``session_pages.page_turns`` gives it."""
 
     row: sqlite3.Row
     steps: tuple[Step, ...]
     files: tuple[File, ...]
     version: str
+    tags: tuple[str, ...] = ()
+    bookmarked: bool = False
+    corrections: tuple[sqlite3.Row, ...] = ()  # newest first, deleted ones too
+
+    @property
+    def corrected(self) -> sqlite3.Row | None:
+        """The correction that counts."""
+        return next((one for one in self.corrections if one["state"] == "standing"), None)
 
     @property
     def accent(self) -> str:
@@ -107,24 +115,43 @@ class TurnView:
 
 
 def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str | None) -> list[TurnView]:
-    """The views of turns that ``read.page_turns`` gave."""
+    """The views of turns that ``session_pages.page_turns`` gave."""
     keys = [row["id"] for row in rows]
-    calls = read.page_calls(connection, keys)
-    files = read.page_files(connection, keys)
-    return [view(row, calls[row["id"]], files[row["id"]], cwd) for row in rows]
+    calls = session_pages.page_calls(connection, keys)
+    files = session_pages.page_files(connection, keys)
+    labels, bookmarked = tags.of(connection, "turn", keys), marks.bookmarked(connection, "turn", keys)
+    kept = correction_pages.in_short(connection, keys)
+    views = (view(row, calls[row["id"]], files[row["id"]], cwd, kept[row["id"]]) for row in rows)
+    return [labelled(one, labels[one.row["id"]], one.row["id"] in bookmarked) for one in views]
 
 
-def view(row: sqlite3.Row, calls: Sequence[sqlite3.Row], files: Sequence[sqlite3.Row], cwd: str | None) -> TurnView:
+def view(
+    row: sqlite3.Row,
+    calls: Sequence[sqlite3.Row],
+    files: Sequence[sqlite3.Row],
+    cwd: str | None,
+    kept: Sequence[sqlite3.Row] = (),
+) -> TurnView:
     changed = tuple(File(words.below(file["path"], cwd), file["change"], bool(file["diff_length"])) for file in files)
-    return TurnView(row, tuple(shortened(all_steps(row["response"], calls, cwd))), changed, version_of(row, calls))
+    steps = tuple(shortened(all_steps(row["response"], calls, cwd)))
+    return TurnView(row, steps, changed, version_of(row, calls, kept), corrections=tuple(kept))
 
 
-def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row]) -> str:
+def labelled(view: TurnView, labels: Sequence[str], bookmarked: bool) -> TurnView:
+    """The view with what somebody put on its turn."""
+    if not (labels or bookmarked):
+        return view
+    version = format(hash_of([view.version, *labels, bookmarked]), "x")
+    return replace(view, tags=tuple(labels), bookmarked=bookmarked, version=version)
+
+
+def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row], kept: Sequence[sqlite3.Row] = ()) -> str:
     """Changes when what is shown of the turn does."""
     last = calls[-1] if calls else None
     facts = [row["seq"], row["status"], row["ended_at"], len(row["response"]), row["reasoning_length"], row["tool_count"],
-             row["output_tokens"], row["terminal_from"], row["terminal_to"], row["origin"], row["error"],
-             sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None]  # fmt: skip
+             row["output_tokens"], row["terminal_from"], row["terminal_to"], row["origin"], row["error"], row["try_id"],
+             sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None,
+             *((one["id"], one["revision"]) for one in kept)]  # fmt: skip
     return format(hash_of(facts), "x")
 
 

@@ -6,12 +6,13 @@ could read everything here through a name that it points at this machine (DNS re
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, cast
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ from datasette.app import Datasette
 from datasette.database import Database
 from datasette.resources import DatabaseResource
 from datasette.utils import sqlite_timelimit
+from datasette.utils.asgi import BadRequest
 
 from procy.errors import HandleError, ProcyError
 from procy.ui.address import check_key
@@ -29,7 +31,9 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-View = Callable[[Pages, sqlite3.Connection, Request], Response]
+Later = Callable[[], Response]
+View = Callable[[Pages, sqlite3.Connection, Request], "Response | Later"]
+ActionView = Callable[[Pages, Request, Mapping[str, str]], Mapping[str, Any]]
 StreamView = Callable[[Pages, Request], Awaitable[Any]]
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -37,6 +41,7 @@ OWNER = {"id": "owner"}
 OWNER_MAY = ("view-instance", "view-database", "view-table", "view-query", "execute-sql")
 SIGNED_IN_S = 30 * 24 * 3600
 VIEW_LIMIT_MS = 8_000
+LONGEST_FIELD = 2_000_000  # bytes of one field of a form: prompts have held whole logs
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -116,20 +121,53 @@ def cookie_name(paths: Iterable[str | None]) -> str:
 
 
 def page(view: View) -> Callable[[Datasette, Request], Awaitable[Response]]:
-    """A view that reads the database and answers, in a thread with a connection of Datasette's."""
+    """A view that reads the database and answers, in a thread with a connection of Datasette's.
+
+    Those threads are few: what else takes its time, git for one, is a function that the view returns in place of the answer.
+    """
 
     async def guarded(datasette: Datasette, request: Request) -> Response:
         pages = pages_of(datasette)
 
-        def answer(connection: sqlite3.Connection) -> Response:
+        def answer(connection: sqlite3.Connection) -> Response | Later:
             with sqlite_timelimit(connection, VIEW_LIMIT_MS):
                 return view(pages, connection, request)
 
         async def work() -> Response:
             database = await admit(pages, request)
-            return cast(Response, await database.execute_fn(answer))
+            found = cast("Response | Later", await database.execute_fn(answer))
+            return await asyncio.to_thread(found) if callable(found) else found
 
         return await answered(pages, work())
+
+    return guarded
+
+
+def action(view: ActionView) -> Callable[[Datasette, Request], Awaitable[Response]]:
+    """A view that changes something: by POST, for who is signed in. Datasette has refused what other sites send.
+
+    It gets the form's fields and returns what the page needs to know, as JSON; a ProcyError becomes ``error`` and ``remedy``.
+    It runs in a thread and writes with ``store.write.written``.
+    """
+
+    async def guarded(datasette: Datasette, request: Request) -> Response:
+        pages = pages_of(datasette)
+        if request.method != "POST":
+            raise Forbidden("This address takes orders by POST only")
+        database = await pages.database()
+        resource = DatabaseResource(database.name)
+        await datasette.ensure_permission(action="view-database", resource=resource, actor=request.actor)
+        if not request.actor:
+            raise Forbidden("Whoever changes something signs in first")
+        try:
+            form = await request.form(max_field_size=LONGEST_FIELD)
+            told = await asyncio.to_thread(view, pages, request, {name: str(form[name]) for name in form})
+        except BadRequest as error:
+            return Response.json({"error": str(error), "remedy": "Load the page again"}, status=400)
+        except ProcyError as error:
+            status = 404 if isinstance(error, HandleError) else 409
+            return Response.json({"error": error.what, "remedy": error.remedy}, status=status)
+        return Response.json(dict(told), headers={"Cache-Control": "no-store"})
 
     return guarded
 
@@ -146,6 +184,7 @@ def stream(view: StreamView) -> Callable[[Datasette, Request], Awaitable[Any]]:
 
         return await answered(pages, work())
 
+    guarded.stream_view = view  # type: ignore[attr-defined]  # for procy.ui.channel, which has admitted already
     return guarded
 
 

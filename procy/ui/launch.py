@@ -23,6 +23,7 @@ from procy.ui.address import Claim, Server
 from procy.ui.assets import plugins_folder
 
 if TYPE_CHECKING:
+    import uvicorn
     from datasette.app import Datasette
 
 SETTINGS = {"allow_download": False, "num_sql_threads": 8, "allow_signed_tokens": False, "suggest_facets": False}
@@ -89,16 +90,19 @@ def stop(places: Places) -> bool:
 
 def serve(places: Places, claimed: Claim) -> None:
     """Serve until SIGINT or SIGTERM. Raises StoreError when the database cannot be opened."""
+    open_writer(places.db).close()
+    with contextlib.suppress(KeyboardInterrupt):
+        server_of(build(places, claimed.server)).run(sockets=[claimed.listener])
+
+
+def server_of(datasette: Datasette) -> uvicorn.Server:
     import uvicorn
 
-    open_writer(places.db).close()
-    datasette = build(places, claimed.server)
     config = uvicorn.Config(
         datasette.app(), log_level="warning", access_log=False, lifespan="on", server_header=False,
         timeout_graceful_shutdown=GRACE_S, timeout_keep_alive=30,
     )  # fmt: skip
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[claimed.listener])
+    return uvicorn.Server(config)
 
 
 def build(places: Places, server: Server | None = None) -> Datasette:

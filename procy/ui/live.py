@@ -12,13 +12,14 @@ import contextlib
 import logging
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from datasette.database import Database
 from datasette.utils.asgi import AsgiStream, AsgiWriter
 
+from procy.errors import HandleError
 from procy.store.db import open_reader
 
 log = logging.getLogger("procy.ui")
@@ -42,10 +43,11 @@ class Event:
 
 
 BEHIND = Event("behind", "{}")  # there is more news than is worth sending: load the page again
+GONE = Event("gone", "{}")  # what was listened to is not there, or not any more
 
 
 class Topic(Protocol):
-    """Something that pages listen to."""
+    """Something that pages listen to. One with a true ``restless`` has news beside the database, and is asked at every tick."""
 
     key: str
 
@@ -76,9 +78,8 @@ class Hub:
                     return
                 try:
                     now = connection.execute("PRAGMA data_version").fetchone()[0]
-                    if now != version:
-                        await self.publish(database)
-                        version = now
+                    await self.publish(database, now != version)
+                    version = now
                 except sqlite3.Error:
                     log.exception("the news cannot be read; trying again")
                     await asyncio.sleep(ERROR_S)
@@ -86,9 +87,12 @@ class Hub:
         finally:
             connection.close()
 
-    async def publish(self, database: Database) -> None:
-        """Tell every topic's news. Raises sqlite3.Error, once all were asked, where one has to be asked again."""
-        listened = list(self.topics.values())
+    async def publish(self, database: Database, changed: bool = True) -> None:
+        """Tell every topic's news, or where nothing changed in the database, those of the restless ones.
+
+        Raises sqlite3.Error, once all were asked, where one has to be asked again.
+        """
+        listened = [one for one in self.topics.values() if changed or getattr(one[0], "restless", False)]
         told = await asyncio.gather(*(database.execute_fn(topic.news) for topic, _ in listened), return_exceptions=True)
         for (topic, queues), found in zip(listened, told, strict=True):
             if isinstance(found, BaseException):
@@ -152,42 +156,102 @@ def server_stops() -> bool:
     return bool(getattr(getattr(handler, "__self__", None), "should_exit", False))
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What one stream tells: news of a topic, after what was missed since ``last_id``."""
+
+    make: Callable[[], Topic]
+    key: str
+    last_id: str
+
+
+class Stream(AsgiStream):  # type: ignore[misc]
+    """The response with one topic's events. ``source`` is for who tells several topics over one connection."""
+
+    def __init__(self, hub: Hub, database: Database, source: Source, receive: Callable[[], Awaitable[Any]]) -> None:
+        self.source = source
+        write = writing(hub, database, {"": source}, receive, lambda _, event: str(event))
+        super().__init__(write, headers=HEADERS, content_type=CONTENT_TYPE)
+
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+CONTENT_TYPE = "text/event-stream; charset=utf-8"
+
+
 def events(
     hub: Hub, database: Database, make: Callable[[], Topic], key: str, last_id: str, receive: Callable[[], Awaitable[Any]]
-) -> AsgiStream:
+) -> Stream:
     """The response: first what was missed since ``last_id``, then what happens."""
+    return Stream(hub, database, Source(make, key, last_id), receive)
+
+
+def writing(
+    hub: Hub,
+    database: Database,
+    sources: Mapping[str, Source],
+    receive: Callable[[], Awaitable[Any]],
+    form: Callable[[str, Event], str],
+) -> Callable[[AsgiWriter], Awaitable[None]]:
+    """What writes the events of all sources, each in the form that ``form(name of its source, event)`` gives it."""
 
     async def write(writer: AsgiWriter) -> None:
         gone = asyncio.ensure_future(disconnected(receive))
+        names = list(sources)
         try:
-            async with hub.listening(database, make, key) as (topic, queue):
+            async with contextlib.AsyncExitStack() as stack:
+                heard = [
+                    await stack.enter_async_context(hub.listening(database, source.make, source.key))
+                    for source in sources.values()
+                ]
                 await writer.write("retry: 2000\n\n")
-                for event in await database.execute_fn(lambda connection: topic.since(connection, last_id)):
-                    await writer.write(str(event))
-                await pass_on(queue, gone, writer, hub)
+                for (topic, _), (name, source) in zip(heard, sources.items(), strict=True):
+                    for event in await missed(database, topic, source.last_id):
+                        await writer.write(form(name, event))
+                queues = [queue for _, queue in heard]
+                await pass_on(queues, gone, writer, hub, lambda place, event: form(names[place], event))
         finally:
             gone.cancel()
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return AsgiStream(write, headers=headers, content_type="text/event-stream; charset=utf-8")
+    return write
 
 
-async def pass_on(queue: asyncio.Queue[Event | None], gone: asyncio.Future[None], writer: AsgiWriter, hub: Hub) -> None:
-    while not hub.closed:
-        waiting = asyncio.ensure_future(queue.get())
-        either: set[asyncio.Future[Any]] = {waiting, gone}
-        done, _ = await asyncio.wait(either, timeout=SILENCE_S, return_when=asyncio.FIRST_COMPLETED)
-        if waiting not in done:
-            waiting.cancel()
-        if gone in done:
-            return
-        if not done:
-            await writer.write(": still here\n\n")
-            continue
-        event = waiting.result()
-        if event is None:
-            return
-        await writer.write(str(event))
+async def missed(database: Database, topic: Topic, last_id: str) -> list[Event]:
+    """What happened since; GONE or BEHIND where that cannot be told, so that the other topics of a stream are."""
+    try:
+        found: list[Event] = await database.execute_fn(lambda connection: topic.since(connection, last_id))
+    except HandleError:
+        return [GONE]
+    except sqlite3.Error:
+        log.exception("what was missed of %s cannot be told", topic.key)
+        return [BEHIND]
+    return found
+
+
+async def pass_on(
+    queues: Sequence[asyncio.Queue[Event | None]],
+    gone: asyncio.Future[None],
+    writer: AsgiWriter,
+    hub: Hub,
+    form: Callable[[int, Event], str],
+) -> None:
+    """Write what comes, until the browser leaves or a queue says that it ends."""
+    waiting: dict[asyncio.Future[Any], int] = {asyncio.ensure_future(queue.get()): place for place, queue in enumerate(queues)}
+    try:
+        while not hub.closed:
+            done, _ = await asyncio.wait({*waiting, gone}, timeout=SILENCE_S, return_when=asyncio.FIRST_COMPLETED)
+            if gone in done:
+                return
+            if not done:
+                await writer.write(": still here\n\n")
+            for one in done:
+                place, event = waiting.pop(one), one.result()
+                if event is None:
+                    return
+                await writer.write(form(place, event))
+                waiting[asyncio.ensure_future(queues[place].get())] = place
+    finally:
+        for one in waiting:
+            one.cancel()
 
 
 async def disconnected(receive: Callable[[], Awaitable[Any]]) -> None:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from datasette import Response
@@ -24,7 +25,7 @@ from procy.ui.live import Hub
 
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; font-src 'self' data:; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 MARK_TABLE = "terminal_blocks"  # a database with this table is ours
 
@@ -57,11 +58,13 @@ class Pages:
         return self._database
 
     @property
+    def places(self) -> Places:
+        """Where the database and what belongs to it are."""
+        return self.given_places or find_places(self._database.path if self._database else None)
+
+    @property
     def spool(self) -> str:
-        """Where recordings wait before they are in the database."""
-        if self.given_places:
-            return self.given_places.spool
-        return find_places(self._database.path if self._database else None).spool
+        return self.places.spool
 
     # -- HTML -----------------------------------------------------------------------------------------------------
 
@@ -70,6 +73,12 @@ class Pages:
         """The path that all our addresses begin with."""
         return str(self.datasette.urls.path("/-/procy"))
 
+    def query_address(self, sql: str = "", given: Mapping[str, str] | None = None, name: str = "-/query") -> str:
+        """Datasette's own page of some SQL, to look at and to change; or that of a stored query. After ``database``."""
+        assert self._database is not None
+        query = {"sql": sql, **(given or {})} if sql else (given or {})
+        return f"{self.datasette.urls.database(self._database.name)}/{name}" + (f"?{urlencode(query)}" if query else "")
+
     def make_environment(self) -> Environment:
         environment = Environment(
             loader=FileSystemLoader(self.folder / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -77,7 +86,7 @@ class Pages:
         environment.filters |= {
             "ago": words.ago, "clock": words.clock, "stamp": words.stamp, "tokens": words.tokens, "dollars": words.dollars,
             "duration": words.duration, "one_line": words.one_line, "prose": prose.prose, "highlighted": prose.highlighted,
-            "json_words": prose.json_words,
+            "json_words": prose.json_words, "figure": words.figure, "signed": words.signed,
             "short": short, "home": lambda path: words.home_short(path, os.path.expanduser("~")),
         }  # fmt: skip
         environment.globals |= {"asset": lambda name: self.assets.url(self.root, name), "diff_lines": prose.diff_lines}

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from procy.errors import HandleError
-from procy.store import read
+from procy.store import read, session_pages
 from procy.ui import words
 from procy.ui.conversation import Call, Calls, Said, Step, all_steps
 
@@ -50,7 +50,7 @@ def find_part(connection: sqlite3.Connection, turn: sqlite3.Row, name: str) -> P
 
 
 def call_part(connection: sqlite3.Connection, turn: sqlite3.Row, seq: int) -> Part:
-    row = read.tool_call(connection, turn["id"], seq, RESULT)
+    row = session_pages.tool_call(connection, turn["id"], seq, RESULT)
     if row is None:
         raise HandleError(f"turn {turn['seq']} has no tool call {seq}", "Load its page again")
     more = (row["result_length"] or 0) - len(row["result"] or "")
@@ -61,7 +61,7 @@ def call_part(connection: sqlite3.Connection, turn: sqlite3.Row, seq: int) -> Pa
 
 
 def steps_part(connection: sqlite3.Connection, turn: sqlite3.Row, title: str, first: int, last: int) -> Part:
-    calls = read.page_calls(connection, [turn["id"]])[turn["id"]]
+    calls = session_pages.page_calls(connection, [turn["id"]])[turn["id"]]
     steps = all_steps(turn["response"], calls, cwd_of(connection, turn))[first : last + 1]
     if not steps:
         raise HandleError(f"turn {turn['seq']} has no step {first}", "Load its page again")

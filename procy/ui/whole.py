@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from procy.recording.cast import Mark
-from procy.store import read
-from procy.ui import clips
+from procy.store import session_pages
 from procy.ui.clips import Clip
 
-TURNS = 1_000  # that one page lists
+TURNS = 500  # that one page lists
+LIMIT = 512 << 20  # bytes that one page plays
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,16 @@ class Part:
 def split(marks: Sequence[Mark], end: int) -> list[Part]:
     """The parts in order, cut where turns begin wherever that can be; one that is empty for an empty recording."""
     turns = [mark.offset for mark in marks if mark.turn is not None]
+    offsets = [mark.offset for mark in marks]
     found: list[Part] = []
     start = 0
     while start < end or not found:
-        limit = start + clips.LIMIT
+        limit = start + LIMIT
         within = turns[bisect_right(turns, start) : bisect_right(turns, limit)]
         fits = limit >= end and len(within) < TURNS
         stop = end if fits else [min(limit, end), *within[:TURNS]][-1]
-        clip = Clip(start, stop)
-        found.append(Part(clip, marks_in(marks, clip, end)))
+        last = bisect_left(offsets, stop) if stop < end else bisect_right(offsets, end)
+        found.append(Part(Clip(start, stop), tuple(marks[bisect_left(offsets, start) : last])))
         start = stop
     return found
 
@@ -59,4 +60,4 @@ def titles(connection: sqlite3.Connection, session_id: str, parts: Sequence[Part
     firsts = [min(part.numbers) for part in parts[number:] if part.numbers]
     own = parts[number - 1].numbers
     after = min(own) - 1 if own and number > 1 else 0
-    return read.turn_titles(connection, session_id, after, min(firsts) if firsts else None, TURNS + 1)
+    return session_pages.turn_titles(connection, session_id, after, min(firsts) if firsts else None, TURNS + 1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from procy.store import read
+from procy.store import session_pages
 from procy.ui.conversation import TurnView, load
 from procy.ui.pages import Pages
 
@@ -33,6 +33,7 @@ class Window:
 
     turns: tuple[Markup, ...]
     titles: tuple[Markup, ...]
+    seqs: tuple[int, ...]
     first: int
     last: int
     total: int
@@ -43,7 +44,7 @@ class Window:
 
 def window(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, place: Place) -> Window:
     """The turns of a place; as many as fit."""
-    total, first, last = read.turn_range(connection, session["id"])
+    total, first, last = session_pages.turn_range(connection, session["id"])
     filling = Filling(pages, connection, session)
     if place.around is not None:
         filling.around(place.around)
@@ -55,7 +56,8 @@ def window(pages: Pages, connection: sqlite3.Connection, session: sqlite3.Row, p
     titles = tuple(render_title(pages, view.row) for view in views)
     earlier, later = (filling.first > first, filling.last < last) if views else (False, False)
     turns = tuple(html for _, html in filling.shown)
-    return Window(turns, titles, filling.first, filling.last, total, earlier, later, floor_of(views))
+    seqs = tuple(view.row["seq"] for view in views)
+    return Window(turns, titles, seqs, filling.first, filling.last, total, earlier, later, floor_of(views))
 
 
 class Filling:
@@ -84,7 +86,7 @@ class Filling:
 
     def forwards(self, after: int, share: float = 1) -> None:
         key = self.session["id"]
-        while rows := read.page_turns(self.connection, key, after, limit=AT_ONCE):
+        while rows := session_pages.page_turns(self.connection, key, after, limit=AT_ONCE):
             for view in load(self.connection, rows, self.session["cwd"]):
                 if not self.take(view, len(self.shown), share):
                     return
@@ -92,7 +94,7 @@ class Filling:
 
     def backwards(self, before: int, share: float = 1) -> None:
         key = self.session["id"]
-        while rows := read.page_turns(self.connection, key, before=before, limit=AT_ONCE):
+        while rows := session_pages.page_turns(self.connection, key, before=before, limit=AT_ONCE):
             for view in reversed(load(self.connection, rows, self.session["cwd"])):
                 if not self.take(view, 0, share):
                     return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -48,6 +49,22 @@ def duration(ms: float | None) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60)} s".replace(" 0 s", "")
     return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min".replace(" 0 min", "")
+
+
+def figure(value: float | None, digits: int = 4) -> str:
+    """``41.27``, ``12,400``, ``−0.0031``: a measured number; "–" for none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    power = math.floor(math.log10(abs(value))) if value else 0
+    if not -5 < power < 12:
+        return f"{value:.{digits - 1}e}".replace("-", "−")
+    text = f"{value:,.{max(digits - 1 - power, 0)}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """As ``figure``, with a plus where it is positive."""
+    return ("+" if value is not None and value > 0 else "") + figure(value, digits)
 
 
 def size(count: int) -> str:

@@ -12,6 +12,8 @@ import pytest
 from procy.agents.claude_code import ClaudeCode
 from procy.agents.codex import Codex
 from procy.agents.commands import is_program, take_option
+from procy.agents.demo import Demo
+from procy.agents.generic import Generic
 from procy.plugins import profile_of
 from procy.types import PRIVATE_FILE, Profile
 
@@ -67,6 +69,7 @@ def test_options_go_to_the_program_not_to_what_starts_it(profile: Profile, front
 
 
 HOOK = ("sh", "hook.sh", "dir")
+ID = "01a1f98b-31d3-7223-aad2-984a31ae9ee9"
 
 
 def test_claude_gets_an_id_and_hooks_beside_the_users_own() -> None:
@@ -151,3 +154,28 @@ def test_codex_runs_the_users_notify_after_ours() -> None:
     launch = Codex().launch(("codex", "-c", 'notify=["mine", "x"]', "hello"), HOOK)
     assert launch.argv == ("codex", "-c", 'notify=["sh", "hook.sh", "dir", "mine", "x"]', "hello")
     assert Codex().launch(("codex", "exec", "hi"), HOOK).argv == ("codex", "exec", "hi")
+
+
+@pytest.mark.parametrize(
+    ("profile", "command", "copy"),
+    [
+        (ClaudeCode(), "npx claude --session-id x -c --model m", "npx claude --resume ID --fork-session --model m"),
+        (ClaudeCode(), "claude --resume y --fork-session", "claude --resume ID --fork-session"),
+        (Codex(), "codex --no-daemon -m o", "codex fork -C . ID --no-daemon -m o"),
+        (Codex(), "codex resume 01a1f98b-31d3-7223-aad2-984a31ae9ee9 -C /x", "codex fork -C . ID"),
+        (
+            Demo(),
+            "python -m procy.demo.agent --resume x --seed 3",
+            "python -m procy.demo.agent --seed 3 --resume ID --fork-session",
+        ),
+    ],
+)
+def test_a_copy_of_a_conversation_is_asked_for_in_each_agents_way(profile: Profile, command: str, copy: str) -> None:
+    assert profile.fork(command.split(), "ID") == tuple(copy.split())
+    assert profile.fork(copy.replace("ID", ID).split(), "ID") == tuple(copy.split()), "of a copy as well"
+    again = profile.resume(copy.replace("ID", ID).split(), "ID")
+    assert "--fork-session" not in again and "fork" not in again, "which is gone on with as itself"
+
+
+def test_a_program_that_is_no_agent_has_no_conversation_to_copy() -> None:
+    assert Generic().fork(("vim",), "ID") is None

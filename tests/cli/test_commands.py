@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from procy.cli import COMMANDS
-from procy.cli.common import printable
+from procy.cli import COMMANDS, cli, common
+from procy.cli.common import one_line, printable, table
 from procy.cli.quick_status import visible
 from tests.conftest import Lab, wait_until
 
@@ -66,6 +67,24 @@ def test_show_a_session_and_a_turn(recorded: Lab) -> None:
     assert "second session" in run(recorded, "show", recorded.pane)
 
 
+def test_corrected_twice_and_taken_back(recorded: Lab) -> None:
+    """Each undo makes the correction before it count again."""
+
+    def stands() -> str | None:
+        return json.loads(run(recorded, "history", "the first", "--json"))[0]["chosen"]
+
+    for text in ("echo hello, world", "echo hello to the world"):
+        run(recorded, "correct", "the first:1", "--to", text)
+    run(recorded, "correct", "the first:1", "--to", "echo hello world")  # as it was: nothing to keep
+    assert stands() == "echo hello to the world"
+    assert "deleted correction" in recorded.procy("correct", "the first:1", "--undo").stderr
+    assert stands() == "echo hello, world" and "→ echo hello, world" in run(recorded, "history", "the first")
+    run(recorded, "correct", "the first:1", "--undo")
+    assert stands() is None
+    done = recorded.procy("correct", "the first:1", "--undo", check=False)
+    assert done.returncode == 1 and "no correction that counts" in done.stderr
+
+
 def test_history_and_search(recorded: Lab) -> None:
     assert [line.split("  ")[-1] for line in run(recorded, "history").splitlines()][-1].endswith("echo second session")
     assert len(json.loads(run(recorded, "history", "the first", "--json"))) == 2
@@ -111,7 +130,7 @@ def test_a_search_without_a_hit_says_so(recorded: Lab) -> None:
     assert "nothing found" in recorded.procy("search", "nowhere").stderr
 
 
-@pytest.mark.parametrize("form", ["cast", "raw", "md"])
+@pytest.mark.parametrize("form", ["cast", "raw", "md", "html"])
 def test_exports_are_their_owners_alone(recorded: Lab, tmp_path: Path, form: str) -> None:
     path = tmp_path / "out"
     run(recorded, "export", form, "the first", "--out", str(path))
@@ -168,11 +187,22 @@ def test_a_wrong_configuration_is_named(recorded: Lab) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(recorded: Lab, command: str) -> None:
-    text = run(recorded, command, "--help")
-    assert re.match(rf"Usage: procy {command} ", text)
-    assert len(text.splitlines()) > 3
-    assert run(recorded, "help", command).splitlines()[0] == text.splitlines()[0]
+def test_every_command_has_help(command: str) -> None:
+    def told(*arguments: str) -> list[str]:
+        result = CliRunner().invoke(cli, arguments, prog_name="procy")
+        assert result.exit_code == 0, result.output
+        return result.stdout.splitlines()
+
+    lines = told(command, "--help")
+    assert re.match(rf"Usage: procy {command} ", lines[0])
+    assert len(lines) > 3
+    assert told("help", command)[0] == lines[0]
+
+
+def test_commands_that_show_no_screen_start_without_the_emulator() -> None:
+    modules = ", ".join(f"procy.cli.{module}" for module in {*COMMANDS.values()})
+    code = f"import sys, {modules}; sys.exit([name for name in ('pyghostty', 'httpx', 'datasette') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr == "[]\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -191,7 +221,7 @@ def test_completion_of_commands_and_handles(recorded: Lab) -> None:
         done = subprocess.run([sys.executable, "-m", "procy"], env=environment, capture_output=True, text=True)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert complete("procy re") == ["record", "resume", "rebuild"]
+    assert complete("procy re") == ["record", "replay", "resume", "rebuild"]
     assert "last" in complete("procy show la")
     assert [word for word in complete("procy show the") if word] == ["the first"]
 
@@ -205,7 +235,8 @@ def test_doctor_finds_everything_in_order(recorded: Lab) -> None:
     assert done.returncode == 0
 
 
-def test_status_without_anything(lab: Lab) -> None:
+def test_status_without_anything(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, database=False)
     assert "Nothing is recorded now" in run(lab, "status")
     assert run(lab, "status", "--line") == "\n"
     assert "no database" in lab.procy("sessions", check=False).stderr
@@ -215,3 +246,30 @@ def test_status_of_a_damaged_database_says_what_to_do(lab: Lab) -> None:
     Path(lab.places.db).write_text("this is no database, although it has the length of one's header " * 4)
     done = lab.procy("status", check=False)
     assert done.returncode == 1 and "is damaged" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_table_is_cut_where_the_terminal_is_narrow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"#": "1", "prompt": "Count what is asked for " * 2, "why": "kept: better than the start"},
+            {"#": "2", "prompt": "漢字を数える" * 4, "why": "reverted"}]  # fmt: skip
+    table(rows, ("#", "prompt", "why"), ("prompt", "why"))
+    wide = capsys.readouterr().out.splitlines()
+    assert [len(line) for line in wide[1:2]] == [1 + 2 + 48 + 2 + 27], "where nobody looks nothing is cut"
+    monkeypatch.setattr(common, "terminal_columns", lambda: 60)
+    table(rows, ("#", "prompt", "why"), ("prompt", "why"))
+    assert capsys.readouterr().out.splitlines() == [
+        "#  prompt                        why",
+        "1  Count what is asked for Cou…  kept: better than the start",
+        "2  漢字を数える漢字を数える漢…   reverted",
+    ]
+    monkeypatch.setattr(common, "terminal_columns", lambda: 40)
+    table(rows, ("#", "prompt", "why"), ("prompt", "why"))
+    assert capsys.readouterr().out.splitlines()[1] == "1  Count what is a…  kept: better than …"
+
+
+def test_a_line_is_cut_by_its_columns() -> None:
+    assert (one_line("漢字漢字", 8), one_line("漢字漢字", 7), one_line("one\ntwo", 9)) == ("漢字漢字", "漢字漢…", "one…")
+
+
+def test_help_of_a_command_within_a_command(recorded: Lab) -> None:
+    assert run(recorded, "help", "evolve", "run") == run(recorded, "evolve", "run", "--help")
+    assert "no command 'evolve nothing'" in recorded.procy("help", "evolve", "nothing", check=False).stderr

@@ -17,7 +17,8 @@ from procy.recording.forget import forget_session, forget_turn
 from procy.recording.rebuild import rebuild
 from procy.recording.transcripts import new_reader
 from procy.settings import Settings
-from procy.store import injections, write
+from procy.store import corrections, injections, marks, runs, tags, write
+from procy.store.corrections import Pair
 from procy.store.db import iso, open_writer
 from tests.conftest import Lab, wait_until
 from tests.ui.sample import places_in
@@ -101,6 +102,22 @@ def test_a_prompt_that_was_refused_before_it_was_sent_goes_with_its_turn(ended: 
     assert [row["id"] for row in rows(ended, "injections")] == ["ANOTHER"]
 
 
+def test_the_prompt_of_a_try_goes_with_its_turn(ended: Lab) -> None:
+    [turn] = [turn for turn in ended.turns() if turn["seq"] == 3]
+    run = {"strategy": "greedy", "proposer": "template", "goal": turn["prompt"], "budget": {}, "options": {}, "root": "/srv",
+           "base_sha": "b", "status": "done"}  # fmt: skip
+    attempt = {"run_id": "RUN", "seq": 1, "step": "done", "prompt": turn["prompt"], "proposed": turn["prompt"],
+               "response": turn["prompt"], "turn_id": turn["id"]}  # fmt: skip
+    with write.written(ended.places.db) as connection:
+        runs.add_run(connection, "RUN", 1, run)
+        runs.add_try(connection, "TRY", 1, attempt)
+        corrections.add(connection, "C", 1, Pair(None, "TRY", str(turn["prompt"]), "better", "", "me"))
+    done = ended.procy("forget", "four:3", "--yes")
+    assert not found(ended, SECRET)
+    assert "/srv: refs/procy/run/try/1" in done.stdout
+    assert rows(ended, "tries")[0]["seq"] == 1, "its figures stay"
+
+
 def test_what_stands_around_a_forgotten_turn_is_recorded_as_before(ended: Lab) -> None:
     (session,) = ended.rows("SELECT id FROM sessions")
     raw = ended.recorded(str(session["id"]))
@@ -125,6 +142,28 @@ def test_a_session_is_found_nowhere(ended: Lab, tmp_path: Path) -> None:
     for table in ("sessions", "turns", "terminal_blocks", "pane_events", "keyframes", "terminal_texts"):
         assert not rows(ended, table), table
     assert ended.procy("search", "four").stdout == ""
+
+
+def test_tags_and_marks_stay_with_their_turn_and_go_with_it(ended: Lab, tmp_path: Path) -> None:
+    turns = ended.turns()
+    session = str(turns[0]["session_id"])
+    with write.written(ended.places.db) as connection:
+        for number in (2, 3):
+            tags.add(connection, "turn", str(turns[number]["id"]), f"tag-{number}", session, 1)
+            marks.bookmark(connection, "turn", str(turns[number]["id"]), session, 1)
+        tags.add(connection, "session", session, "mine", session, 1)
+        marks.seen(connection, session, 3, 1)
+    kept = rows(ended, "tags"), rows(ended, "marks")
+    assert [len(table) for table in kept] == [3, 3]
+    ended.procy("rebuild", "four")
+    assert (rows(ended, "tags"), rows(ended, "marks")) == kept and without_n(ended.turns()) == without_n(turns)
+    ended.procy("export", "html", "four", "-o", str(tmp_path / "four.html"))
+    done = ended.procy("forget", "four:3", "--yes")
+    assert "four.html  (html, " in done.stdout
+    assert {row["tag"] for row in rows(ended, "tags")} == {"tag-3", "mine"}
+    assert {row["target_id"] for row in rows(ended, "marks")} == {turns[3]["id"], session}
+    ended.procy("forget", "four", "--yes")
+    assert not rows(ended, "tags") and not rows(ended, "marks")
 
 
 def test_what_the_terminal_shows_again_is_said(shell: Lab) -> None:

@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -98,13 +98,16 @@ def test_refused_while_busy_and_queued(driver: Driver) -> None:
 
 
 def test_queued_prompts_keep_their_order(driver: Driver) -> None:
-    threads = []
-    for number in range(4):
-        threads.append(threading.Thread(target=send, args=(driver, "--queue"), kwargs={"text": f"number {number}"}))
-        threads[-1].start()
-        time.sleep(1)
-    for thread in threads:
-        thread.join()
+    """The order in which they came, which is that of their tickets."""
+    tickets = Path(Recording(driver.home).places.spool)
+    with ThreadPoolExecutor() as pool:
+        sent = []
+        for number in range(4):
+            before = set(tickets.glob("*/senders/*"))
+            one = pool.submit(send, driver, "--queue", text=f"number {number}")
+            driver.until(lambda: one.done() or set(tickets.glob("*/senders/*")) - before, "its ticket")  # noqa: B023
+            sent.append(one)
+    assert [one.result().returncode for one in sent] == [0] * 4, ([one.result().stderr for one in sent], driver.screen())
     driver.until_ended(4)
     assert driver.heard().prompts == [f"number {number}" for number in range(4)]
 

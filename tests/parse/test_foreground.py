@@ -86,3 +86,16 @@ def test_a_shell_seen_by_tmux_has_no_box() -> None:
     picture = Picture(80, 24, b"\x1b[H> ls\r\nfile\r\n\r\n> \r\n\r\nleft below\x1b[4;3H")
     reader = tell(picture, [{"shell_waits": True, "reads_turns": True, "program": "bash"}, Read(10**9, 0, 80, 24, b"x")])
     assert not reader.has_box
+
+
+@pytest.mark.parametrize("question", ["question one", "question three"])
+def test_what_an_agent_leaves_on_the_screen_when_it_is_killed_is_no_turn(question: str) -> None:
+    """Its own source told that turn; the pane shows it until tmux notices that nobody is there any more."""
+    picture, reads = load(AGENTS)
+    asked = next(place for place, read in enumerate(reads) if question.encode() in read.data)
+    answered = next(
+        place for place in range(asked + 1, len(reads)) if reads[place].time_ns - reads[place - 1].time_ns > 1_000_000_000
+    )
+    agent: Story = [{"shell_waits": False, "reads_turns": False, "program": "agent"}]
+    nobody: Story = [{"shell_waits": False, "reads_turns": True, "program": ""}]
+    assert not turns(tell(picture, [*agent, *reads[:answered], *nobody]))

@@ -33,8 +33,8 @@ def test_a_command_answers_in_the_popup_and_the_prompt_comes_again(agent: Lab, p
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("evolve 5", "No such command 'evolve'"),
-        ("!deploy trained", "No such command 'serve'"),
+        ("serve base", "no base model is named"),
+        ("!deploy trained", "no adapter is called 'last'"),
         ("show 'x", "No closing quotation"),
         ("forget", "Say what: a SESSION"),
         ("show nobody", "no session 'nobody'. List them with: procy sessions"),
@@ -59,6 +59,15 @@ def test_commands_concern_the_pane_that_was_given(agent: Lab, popup: Popup) -> N
     popup.press("Enter")
     popup.wait_for(f"recording pane {agent.pane} as")
     popup.press("Escape")
+    popup.until_left()
+
+
+def test_what_is_typed_comes_behind_the_words_that_stand_there(agent: Lab, popup: Popup) -> None:
+    popup.run("prompt", "-t", agent.pane, "evolve", columns=80, rows=24)
+    popup.wait_for("procy evolve")
+    popup.type("3")
+    popup.wait_for("procy evolve 3")
+    popup.press("C-u", "Escape")
     popup.until_left()
 
 

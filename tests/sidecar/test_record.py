@@ -29,6 +29,7 @@ def test_commands_of_a_shell_become_turns(shell: Lab) -> None:
 
 
 def test_recorded_bytes_are_what_the_pane_got(shell: Lab) -> None:
+    Path(shell.places.db).unlink()  # the first start makes it
     spool = shell.record()
     shell.type("seq 1 20000; echo over''")
     shell.wait_for("over\n")
@@ -182,6 +183,7 @@ def test_rebuild_derives_the_same_rows(shell: Lab) -> None:
         "turns": "SELECT * FROM turns ORDER BY id",
         "texts": "SELECT session_id, offset, text FROM terminal_texts ORDER BY offset",
         "keyframes": "SELECT session_id, offset, columns, rows FROM keyframes ORDER BY offset",
+        "activity": "SELECT * FROM activity ORDER BY at",
     }
     before = {name: [drop_n(row) for row in shell.rows(sql)] for name, sql in tables.items()}
     assert len(before["turns"]) >= 3

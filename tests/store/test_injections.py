@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from procy.store import injections, write
-from procy.store.corrections import add, of_turn, wanting
+from procy.store.corrections import Pair, add, standing, wanting
 from procy.store.db import iso, open_writer
 from procy.types import Turn
 
@@ -65,8 +65,8 @@ def test_the_last_prompt_that_procy_typed_is_the_one_to_correct(db: sqlite3.Conn
 def test_a_later_correction_replaces_the_earlier_and_both_stay(db: sqlite3.Connection) -> None:
     one, other = put(db, "a", "one", after_s=10), put(db, "b", "other", after_s=20)
     for number, (turn, chosen) in enumerate([(one, "first"), (other, "aside"), (one, "second")]):
-        add(db, str(number), NOW, turn, chosen, "", "me")
-    assert [of_turn(db, turn["id"])["chosen"] for turn in (one, other)] == ["second", "aside"]
+        add(db, str(number), NOW, Pair(turn["id"], None, turn["prompt"], chosen, "", "me"))
+    assert [standing(db, turn["id"], None)["chosen"] for turn in (one, other)] == ["second", "aside"]
     rows = db.execute("SELECT chosen, rejected, replaced_by, note FROM corrections ORDER BY id").fetchall()
     assert [tuple(row) for row in rows] == [
         ("first", "one", "2", None), ("aside", "other", None, None), ("second", "one", None, None),

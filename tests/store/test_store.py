@@ -12,7 +12,7 @@ import pytest
 
 from procy.errors import HandleError, StoreError
 from procy.parse.redact import mask
-from procy.store import read, write
+from procy.store import read, runs, write
 from procy.store.blobs import pack_block, unpack_block
 from procy.store.db import from_iso, iso, open_reader, open_writer, schema_version
 from procy.types import FileChange, PaneEvent, Picture, Read, ToolCall, Turn, Usage
@@ -308,3 +308,20 @@ def test_derived_rows_go_and_raw_rows_stay_when_rebuilt(db: sqlite3.Connection) 
     assert db.execute("SELECT count(*) FROM tool_calls").fetchone()[0] == 0
     assert db.execute("SELECT count(*) FROM turns_fts").fetchone()[0] == 0
     assert db.execute("SELECT count(*) FROM hook_events").fetchone()[0] == 1
+
+
+def test_the_last_run_is_that_of_the_work_tree_around(db: sqlite3.Connection) -> None:
+    db.row_factory = sqlite3.Row
+    with pytest.raises(HandleError, match=r"there is no run yet\. Begin one: procy evolve 5"):
+        runs.find_run(db)
+    with write.transaction(db):
+        columns = "id, name, root, definition, files, sha256, created_at"
+        db.execute(f"INSERT INTO evaluators ({columns}) VALUES ('E', '', '', '{{}}', '{{}}', '', '')")
+        for place, (root, kind) in enumerate((("/srv/one", "evolve"), ("/srv/other", "evolve"), ("/srv/one", "replay"))):
+            values = {"evaluator_id": "E", "kind": kind, "mode": "lanes", "strategy": "greedy", "proposer": "template",
+                      "goal": "", "budget": {}, "options": {}, "root": root, "base_sha": "", "status": "done"}  # fmt: skip
+            runs.add_run(db, f"RUN{place}".rjust(26, "0"), NOW + place, values)
+    assert [runs.find_run(db, cwd=cwd)["id"][-4:] for cwd in ("/srv/one/part", "/srv/other", "/srv", "")] == [
+        "RUN0", "RUN1", "RUN1", "RUN1",
+    ]  # fmt: skip
+    assert runs.find_run(db, "RUN2", cwd="/srv/other")["kind"] == "replay", "by its name whatever it is"

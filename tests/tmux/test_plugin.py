@@ -299,6 +299,17 @@ def test_where_nothing_is_asked_the_answer_key_says_so(desk: Desk) -> None:
     assert desk.calls() == []
 
 
+def test_the_answer_key_is_for_prompts_of_a_run_that_asks_as_well(desk: Desk) -> None:
+    desk.begin()
+    desk.attach()
+    desk.tmux("set-option", "-g", "@procy_evolve", "evolve 3/5 +12%")
+    desk.key("A")
+    desk.until_seen("procy: no agent waits for an answer")
+    desk.tmux("set-option", "-g", "@procy_evolve", "evolve 3/5 +12% ?")
+    desk.key("A")
+    desk.until_seen("stub: answer")
+
+
 def test_a_command_that_fails_in_a_popup_can_be_read(desk: Desk) -> None:
     desk.begin()
     desk.stub.write_text("#!/bin/sh\necho 'procy: no. Do this' >&2\nexit 1\n")

@@ -1,32 +1,64 @@
-"""Pages of a sample data directory: through the whole ASGI stack, or served by a real process."""
+"""Pages of a sample data directory: through the whole ASGI stack, or served by a real server."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+import urllib.error
 import urllib.request
 from collections.abc import Coroutine, Iterator
 from http.cookiejar import CookieJar
 from pathlib import Path
+from types import CodeType
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from datasette.app import Datasette
+from jinja2.bccache import Bucket, BytecodeCache
 
+from procy.capture.locks import take_lock
 from procy.places import Places
 from procy.store.db import open_reader
+from procy.ui import address, launch
 from procy.ui.address import Server
 from procy.ui.guard import OWNER
-from procy.ui.launch import build
+from procy.ui.live import Hub
+from procy.ui.pages import pages_of
 
 from .browser import Browser, until
 from .sample import make_home, places_in
+from .sample_runs import RUN
 
 SERVER = Server(pid=1, port=7862, start="this-start", version="0")
+
+
+class Compiled(BytecodeCache):
+    """Templates, compiled once for all servers of this process."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, CodeType] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self.codes.get(bucket.key + bucket.checksum)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        if bucket.code:
+            self.codes[bucket.key + bucket.checksum] = bucket.code
+
+
+COMPILED = Compiled()
+
+
+def build(places: Places, server: Server) -> Datasette:
+    datasette = launch.build(places, server)
+    pages_of(datasette).environment.bytecode_cache = COMPILED
+    return datasette
 
 
 class Site:
@@ -46,6 +78,10 @@ class Site:
         datasette = build(self.places, SERVER)
         await datasette.invoke_startup()
         return datasette
+
+    def close(self) -> None:
+        self.datasette.close()
+        self.loop.close()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.loop.run_until_complete(work)
@@ -81,25 +117,19 @@ def site(places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("PROCY_CONFIG", places.config)
     site = Site(places)
     yield site
-    site.loop.close()
+    site.close()
 
 
-class Served:
-    """A server process, and a browser's cookies."""
+class Visitor:
+    """Where pages are served, and a browser's cookies."""
 
-    def __init__(self, places: Places, *command: str) -> None:
+    def __init__(self, places: Places, link: str) -> None:
         self.places = places
-        self.environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config, "BROWSER": "true"}
-        arguments = command or ("-m", "procy", "ui", "--port", "0", "--no-browser")
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout
-        self.link = self.process.stdout.readline().strip()
-        match = re.match(r"http://127\.0\.0\.1:(\d+)", self.link)
-        assert match, (self.link, self.process.poll())
-        self.port = int(match[1])
-        self.base = match[0]
+        self.link = link
+        parts = urlsplit(link)
+        assert parts.hostname == "127.0.0.1" and parts.port, link
+        self.port = parts.port
+        self.base = f"http://127.0.0.1:{self.port}"
         self.jar = CookieJar()
         self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
 
@@ -114,6 +144,47 @@ class Served:
     @property
     def cookies(self) -> str:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.jar)
+
+
+class Served(Visitor):
+    """The server of `procy ui` in a thread of this process: it starts in a moment, and one can look into it."""
+
+    def __init__(self, places: Places, port: int = 0) -> None:
+        listener = address.listen(port)
+        server = Server(os.getpid(), listener.getsockname()[1], "this-start", "0")
+        self.datasette = build(places, server)
+        self.server = launch.server_of(self.datasette)
+        self.thread = threading.Thread(target=lambda: self.server.run(sockets=[listener]))
+        self.thread.start()
+        super().__init__(places, address.sign_in_link(places, server))
+
+    @property
+    def hub(self) -> Hub:
+        return pages_of(self.datasette).hub
+
+    @property
+    def streams(self) -> int:
+        """Requests that are being answered: those that take long are streams."""
+        return len(self.server.server_state.tasks)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join(30)
+        assert not self.thread.is_alive(), "the server does not end"
+        self.datasette.close()
+
+
+class ServerProcess(Visitor):
+    """The same as users start it, or what ``command`` starts."""
+
+    def __init__(self, places: Places, *command: str) -> None:
+        environment = {**os.environ, "PROCY_HOME": places.home, "PROCY_CONFIG": places.config, "BROWSER": "true"}
+        arguments = command or ("-m", "procy", "ui", "--port", "0", "--no-browser")
+        self.process = subprocess.Popen(
+            [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert self.process.stdout
+        super().__init__(places, self.process.stdout.readline().strip())
 
     def stop(self, number: int = signal.SIGINT) -> str:
         """Returns what it had to say."""
@@ -135,11 +206,28 @@ def answers(base: str) -> bool:
 
 
 @pytest.fixture
-def served(places: Places) -> Iterator[Served]:
+def served(places: Places, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    monkeypatch.setenv("PROCY_HOME", places.home)
+    monkeypatch.setenv("PROCY_CONFIG", places.config)
     served = Served(places)
     yield served
-    if served.process.poll() is None:
-        served.stop()
+    served.stop()
+
+
+@pytest.fixture
+def at_work(places: Places) -> Iterator[None]:
+    """A process, ours, has the sample's run."""
+    Path(places.run_lock(RUN)).parent.mkdir(parents=True, exist_ok=True)
+    with take_lock(places.run_lock(RUN)) or pytest.fail("it is locked"):
+        yield
+
+
+@pytest.fixture
+def process(places: Places) -> Iterator[ServerProcess]:
+    process = ServerProcess(places)
+    yield process
+    if process.process.poll() is None:
+        process.stop()
 
 
 @pytest.fixture(scope="session")
@@ -154,11 +242,13 @@ def tab(chromium: Browser, served: Served) -> Iterator[Browser]:
     chromium.errors.clear()
     chromium.requests.clear()
     chromium.size(1200, 800)
+    chromium.call("Page.bringToFront")  # whatever other tabs a test before has left
     chromium.open(served.link)
     chromium.wait("location.pathname == '/-/procy'")
     yield chromium
     assert not chromium.errors
-    assert {url.split("/")[2] for url in chromium.requests if url.startswith("http")} == {f"127.0.0.1:{served.port}"}
+    hosts = {url.split("/")[2].partition(":")[0] for url in chromium.requests if url.startswith("http")}
+    assert hosts == {"127.0.0.1"}  # a shared worker of the page before may be asked for late, from another port
     chromium.open("about:blank")
 
 

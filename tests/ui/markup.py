@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from html import unescape
 from typing import Any
 
 
@@ -27,3 +28,22 @@ def cast_of(page: str) -> str:
 
 def events(cast: str) -> list[list[Any]]:
     return [json.loads(line) for line in cast.splitlines()[1:]]
+
+
+def tries(html: str) -> list[int]:
+    """The tries of a run's page, in order."""
+    return [int(seq) for seq in re.findall(r'<tbody class="try [^"]*" id="try(\d+)"', html)]
+
+
+def one_try(html: str, seq: int) -> str:
+    return re.search(rf'<tbody class="try [^"]*" id="try{seq}".*?</tbody>', html, re.DOTALL)[0]  # type: ignore[index]
+
+
+def read_aloud(html: str) -> str:
+    """Its words, those that only a screen reader says among them."""
+    return " ".join(unescape(re.sub(r'<span aria-hidden="true">[^<]*</span>|<[^>]+>', " ", html)).split())
+
+
+def figures(html: str) -> list[str]:
+    """What stands in the metrics' columns of a try."""
+    return [read_aloud(cell) for cell in re.findall(r'<td class="figure[^>]*>(.*?)</td>', html, re.DOTALL)]

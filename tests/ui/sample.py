@@ -17,8 +17,9 @@ from procy.store.blobs import pack_block
 from procy.store.db import iso, open_writer
 from procy.types import FileChange, Picture, Read, ToolCall, Turn, Usage
 
-NOW = 1_795_175_000_000_000_000
-MINUTE = 60_000_000_000
+from .sample_runs import add_sample_run
+from .sample_times import MINUTE, NOW
+
 WORK = "/home/you/config-tool"
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 DIFF = """--- a/src/parse.py
@@ -179,6 +180,9 @@ def add_main(connection: sqlite3.Connection) -> None:
             write.put_turn(connection, session, placed, mask=str, cost=0.042)
         connection.execute("UPDATE turns SET origin = 'procy' WHERE session_id = ? AND seq = 8", (session,))
         write.add_terminal_text(connection, session, places["sample-5"][0], "Größe prüfen unscrolled", mask=str)
+    (injected,) = connection.execute("SELECT id FROM turns WHERE session_id = ? AND seq = 8", (session,)).fetchone()
+    with write.transaction(connection):
+        add_sample_run(connection, session, injected)
     child = add_session(
         connection, "child", NOW - 30 * MINUTE, name="explore", agent="claude-code", parent_id=session, pane_id=None
     )

@@ -171,7 +171,7 @@ def test_a_page_says_that_it_is_not_live_until_it_is_again(tab: Browser, served:
     served.stop()
     pill = "document.querySelector('#pill')"
     tab.wait(f"!{pill}.hidden && {pill}.textContent.includes('do not answer')", 12)
-    again = Served(served.places, "-m", "procy", "ui", "--port", str(served.port), "--no-browser")
+    again = Served(served.places, served.port)
     try:
         tab.wait(f"{pill}.hidden", 12)
         say(served.places, session, 20, "asked after the break")

@@ -15,10 +15,21 @@ from procy.ui import guard
 from procy.ui.address import check_key, read_secret, sign_in_link
 
 from .conftest import SERVER, Site
+from .sample_runs import RUN, try_id
+from .test_gateway import record
 
-EXAMPLES = {"part": "call-1", "path": "procy.css"}
+CALL = f"01K{1:023d}"
+EXAMPLES = {
+    "part": "call-1",
+    "path": "procy.css",
+    "correction": "none",
+    "version": "0" * 12,
+    "step": "0",
+    "call": CALL,
+    "training": "none",
+}
 SIGN_IN = "/-/procy/sign-in"
-OPEN = (SIGN_IN, "/-/procy/static/procy.css")
+OPEN = (SIGN_IN, "/-/procy/static/procy.css", "/-/procy/static/~000000000000/procy.css")
 
 
 def our_routes(site: Site) -> list[str]:
@@ -31,19 +42,41 @@ def our_routes(site: Site) -> list[str]:
             and hasattr(plugin, "register_routes")
         ):
             found += [pattern for pattern, _ in plugin.register_routes()]
-    values = {**EXAMPLES, "session": site.session, "turn": site.turns[1]}
+    values = {**EXAMPLES, "session": site.session, "turn": site.turns[1], "run": RUN, "try": try_id(2)}
     return [
         re.sub(r"\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)", lambda match: values[match[1]], one).rstrip("$").replace("\\", "")
         for one in found
     ]
 
 
+def pages_of(site: Site) -> list[str]:
+    return [route for route in our_routes(site) if "/do/" not in route]
+
+
+def orders_of(site: Site) -> list[str]:
+    """The addresses that change something."""
+    return [route for route in our_routes(site) if "/do/" in route]
+
+
 def test_every_route_of_ours_is_known_and_answers_the_owner(site: Site) -> None:
-    routes = our_routes(site)
-    assert len(routes) == 12
+    assert record(site.places) == CALL
+    routes = pages_of(site)
+    assert len(routes) >= 18
     for route in routes:
         if not route.endswith("events"):
             assert site.ask(route).status_code in (200, 302), route
+
+
+@pytest.mark.parametrize(
+    ("method", "actor", "headers"),
+    [("GET", guard.OWNER, {}), ("POST", None, {}), ("POST", {"id": "someone"}, {}),
+     ("POST", guard.OWNER, {"Sec-Fetch-Site": "cross-site"}), ("POST", guard.OWNER, {"Sec-Fetch-Site": "same-site"}),
+     ("POST", guard.OWNER, {"Origin": "https://evil.example"})],
+)  # fmt: skip
+def test_orders_come_by_post_from_our_pages_and_their_owner(site: Site, method: str, actor: Any, headers: dict[str, str]) -> None:
+    assert orders_of(site)
+    for route in orders_of(site):
+        assert site.ask(route, method=method, actor=actor, headers=headers, data={"x": "y"}).status_code == 403, route
 
 
 def test_anonymous_gets_403_everywhere(site: Site) -> None:
@@ -77,10 +110,11 @@ def test_hosts_of_the_configuration_are_welcome(site: Site) -> None:
     again = Site(site.places)
     assert again.ask("/-/procy", headers={"Host": "devbox:7862"}).status_code == 200
     assert again.ask("/-/procy", headers={"Host": "other"}).status_code == 421
+    again.close()
 
 
 def test_pages_are_only_read(site: Site) -> None:
-    for route in our_routes(site):
+    for route in pages_of(site):
         if route != SIGN_IN:
             assert site.ask(route, method="POST").status_code == 403, route
 
@@ -122,7 +156,7 @@ def test_who_is_not_signed_in_sees_how_to_in_our_style(site: Site) -> None:
     response = site.ask("/-/procy", actor=None)
     assert response.status_code == 403 and "procy open" in response.text and 'role="search"' not in response.text
     assert "default-src 'none'" in response.headers["content-security-policy"]
-    style = re.search(r'href="([^"]+procy\.css[^"]+)"', response.text)[1]  # type: ignore[index]
+    style = re.search(r'href="([^"]+procy\.css[^"]*)"', response.text)[1]  # type: ignore[index]
     assert site.ask(style, actor=None).status_code == 200
 
 
@@ -176,7 +210,7 @@ def test_every_answer_carries_the_headers(site: Site) -> None:
 
 def test_what_is_personal_is_not_kept_and_files_are(site: Site) -> None:
     assert "no-store" in site.ask("/-/procy").headers["cache-control"]
-    style = re.search(r'href="([^"]+procy\.css[^"]+)"', site.text("/-/procy"))[1]  # type: ignore[index]
+    style = re.search(r'href="([^"]+procy\.css[^"]*)"', site.text("/-/procy"))[1]  # type: ignore[index]
     assert "immutable" in site.ask(style).headers["cache-control"]
 
 
@@ -214,7 +248,7 @@ def test_other_databases_are_no_error(site: Site, tmp_path: Path) -> None:
     response = site.ask("/-/procy", actor=None)
     assert response.status_code == 500 and "none of these databases" in response.text.lower()
     assert site.ask("/-/procy/events", actor=None).status_code == 500
-    style = re.search(r'href="([^"]+procy\.css[^"]+)"', response.text)[1]  # type: ignore[index]
+    style = re.search(r'href="([^"]+procy\.css[^"]*)"', response.text)[1]  # type: ignore[index]
     assert site.ask(style, actor=None).status_code == 200
     site.run(site.datasette.start_background_tasks())
     site.run(asyncio.sleep(0.1))

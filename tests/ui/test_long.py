@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from procy.store import read
+from procy.store import session_pages
 from procy.store.db import open_reader
 from procy.types import ToolCall, Turn
 from procy.ui import parts, window
@@ -120,8 +120,8 @@ def long_turn() -> Turn:
 def test_nothing_of_a_long_answer_is_lost_and_its_steps_have_the_same_numbers_everywhere(site: Site) -> None:
     session = make_long_session(site.places, 1, lambda number: long_turn())
     connection = open_reader(site.places.db)
-    [view] = load(connection, read.page_turns(connection, session), None)
-    row = read.page_turn(connection, view.row["id"])
+    [view] = load(connection, session_pages.page_turns(connection, session), None)
+    row = session_pages.page_turn(connection, view.row["id"])
     assert len(row["response"]) > 100_000
     [between] = [step for step in view.steps if isinstance(step, Between)]
     shown = {step.number: step for step in view.steps if isinstance(step, Said)}
@@ -134,9 +134,9 @@ def test_nothing_of_a_long_answer_is_lost_and_its_steps_have_the_same_numbers_ev
 def test_a_long_text_is_cut_unless_little_would_be_left(site: Site) -> None:
     for length, more in ((8_400, 0), (8_600, 600)):
         session = make_long_session(site.places, 1, lambda number, length=length: turn(1, "p", "x" * length))
-        [step] = load(connection := open_reader(site.places.db), read.page_turns(connection, session), None)[0].steps
+        [step] = load(connection := open_reader(site.places.db), session_pages.page_turns(connection, session), None)[0].steps
         assert isinstance(step, Said) and (len(step.text), step.more) == (length - more, more)
     for length, here in ((4_400, 4_400), (4_600, 4_000)):
         session = make_long_session(site.places, 1, lambda number, length=length: turn(1, "p" * length, "x"))
-        [row] = read.page_turns(open_reader(site.places.db), session)
+        [row] = session_pages.page_turns(open_reader(site.places.db), session)
         assert (len(row["prompt"]), row["prompt_length"]) == (here, length)

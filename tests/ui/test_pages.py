@@ -206,9 +206,9 @@ def test_a_hit_in_a_tool_call_is_no_json(site: Site) -> None:
 
 def test_search_finds_what_only_the_screen_showed(site: Site) -> None:
     html = site.text(f"/-/procy/s/{site.session}?q=unscrolled")
-    link = re.search(r'href="(/-/procy/s/\w+/terminal\?at=\d+)"', html)
+    link = re.search(r'href="(/-/procy/s/\w+/terminal\?q=unscrolled&amp;at=\d+)"', html)
     assert link and "On the screen" in html
-    page = site.text(link[1])
+    page = site.text(link[1].replace("&amp;", "&"))
     assert "clip.cast?from=" in page and 'data-marker="0"' in page
     cast = site.text(cast_of(page))
     assert [event for event in events(cast) if event[1] == "m"] == [[0.0, "m", "found"]]
@@ -235,4 +235,4 @@ def test_a_view_that_takes_too_long_is_ended(site: Site, monkeypatch: pytest.Mon
 
 def test_the_window_says_what_may_still_change(site: Site) -> None:
     html = site.text(f"/-/procy/s/{site.session}")
-    assert f'data-since="{9 - window.LATE}"' in html
+    assert f'data-since="{9 - window.LATE}-0"' in html

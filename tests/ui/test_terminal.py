@@ -16,14 +16,14 @@ from procy.recording.cast import Mark
 from procy.recording.prune import prunable, prune
 from procy.recording.terminal import TerminalLog
 from procy.store import write
-from procy.store.db import open_reader, open_writer
+from procy.store.db import from_iso, iso, open_reader, open_writer
 from procy.types import Picture
 from procy.ui import whole
 from procy.ui.assets import Assets
 
 from .conftest import Site
 from .markup import article, cast_of, events, titles
-from .sample import make_home, places_in
+from .sample import make_home, places_in, writing
 
 
 def play(cast: str) -> list[str]:
@@ -66,6 +66,7 @@ def test_the_whole_session_has_a_mark_at_every_turn(site: Site) -> None:
 def test_a_session_too_long_for_a_page_plays_in_parts_cut_at_turns(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = site.text(f"/-/procy/s/{site.session}/terminal/session.cast")
     monkeypatch.setattr("procy.ui.clips.LIMIT", 900)
+    monkeypatch.setattr("procy.ui.whole.LIMIT", 900)
     assert site.ask(f"/-/procy/s/{site.session}/terminal/session.cast").status_code == 413
     page = site.text(f"/-/procy/s/{site.session}/terminal?whole=1")
     count = 1 + len(re.findall(r'href="\?whole=\d+"', page))
@@ -98,7 +99,7 @@ def test_without_the_player_the_screen_is_text(site: Site, tmp_path: Path) -> No
     pages.assets = Assets(tmp_path / "static")
     page = site.text(f"/-/procy/s/{site.session}/terminal?turn={site.turns[1]}")
     assert "asciinema" not in page and "make setup" in page
-    assert "Parsing breaks on lines like a=b=c" in re.search(r"<pre>(.*?)</pre>", page, re.DOTALL)[1]  # type: ignore[index]
+    assert "Parsing breaks on lines like a=b=c" in re.search(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)[1]  # type: ignore[index]
 
 
 def test_a_turn_of_another_session_leads_to_its_own_terminal(site: Site) -> None:
@@ -138,7 +139,7 @@ def test_parts_of_the_whole_join_and_have_every_mark_once(places: list[int], end
     numbered = [(seq, place) for seq, place in enumerate(sorted(places), 1) if place <= end]
     marks = [Mark(place, 0, f"{seq}: x", turn=seq) if seq % 3 else Mark(place, 0, "gap: x") for seq, place in numbered]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("procy.ui.clips.LIMIT", 700)
+        patch.setattr(whole, "LIMIT", 700)
         patch.setattr(whole, "TURNS", turns)
         parts = whole.split(marks, end)
     assert [part.clip.start for part in parts] == [0, *(part.clip.end for part in parts[:-1])] and parts[-1].clip.end == end
@@ -165,6 +166,25 @@ def test_a_pruned_session_says_so_and_shows_what_was_kept(tmp_path: Path) -> Non
     shutil.rmtree(Path(places.spool) / site.session, ignore_errors=True)
     page = site.text(f"/-/procy/s/{site.session}/terminal?turn={site.turns[4]}")
     assert "The recording was pruned" in page and "2026-11-20" in page and "the screen that was kept" in page
-    site.loop.close()
+    site.close()
     assert first < last and 'id="player"' not in page
     assert "No terminal was recorded" not in page
+
+
+def test_from_an_answer_to_the_screen_at_that_moment(site: Site) -> None:
+    """Turn 1 says something, calls tools, says more; its terminal shows a line every 0.4 s, and every 0.8 s began a call."""
+    with writing(site.places) as writer:
+        (started,) = writer.execute("SELECT started_at FROM turns WHERE id = ?", (site.turns[1],)).fetchone()
+        for seq in range(1, 7):
+            at = iso(from_iso(started) + seq * 800_000_000)
+            writer.execute("UPDATE tool_calls SET started_at = ? WHERE turn_id = ? AND seq = ?", (at, site.turns[1], seq))
+    conversation = site.text(f"/-/procy/s/{site.session}")
+    links = re.findall(r'class="moment" href="([^"]+)"', article(conversation, 1))
+    connection = open_reader(site.places.db)
+    row = connection.execute("SELECT terminal_from, terminal_to FROM turns WHERE id = ?", (site.turns[1],)).fetchone()
+    places = [int(site.ask(link).headers["location"].partition("&at=")[2]) for link in links]
+    assert len(places) == 3 and places == sorted(places)
+    assert row["terminal_from"] < places[0] < places[1] < row["terminal_to"] == places[-1]
+    page = site.text(site.ask(links[0]).headers["location"])
+    assert "Parsing breaks" in re.search(r"<pre[^>]*>(.*?)</pre>", page, re.DOTALL)[1]  # type: ignore[index]
+    assert site.ask(f"/-/procy/t/{site.turns[1]}/at/999").status_code == 302

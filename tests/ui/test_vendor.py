@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from procy.ui import vendor
 from procy.ui.assets import PLAYER, Assets, plugins_folder
+from procy.ui.pages import pages_of
+
+from .conftest import Site
 
 ROOT = Path(__file__).resolve().parents[2]
 STATIC = plugins_folder() / "static"
@@ -50,3 +54,16 @@ def test_what_was_copied_is_what_is_served() -> None:
 def test_copying_needs_the_packages(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         vendor.copy(tmp_path)
+
+
+def test_what_pages_load_is_kept_for_ever_until_it_changes(site: Site, tmp_path: Path) -> None:
+    pages = pages_of(site.datasette)
+    shutil.copytree(pages.assets.folder, tmp_path / "static", ignore=shutil.ignore_patterns("vendor"))
+    pages.assets = Assets(tmp_path / "static")
+    before = pages.assets.url(pages.root, "procy.js")
+    assert before in site.text("/-/procy") and "immutable" in site.ask(before).headers["cache-control"]
+    (tmp_path / "static" / "dom.js").write_text("export const changed = true;")  # procy.js loads it by a name beside its own
+    pages.assets = Assets(tmp_path / "static")
+    after = pages.assets.url(pages.root, "procy.js")
+    assert after != before and "immutable" not in site.ask(before).headers.get("cache-control", "")
+    assert site.ask(before).status_code == 200

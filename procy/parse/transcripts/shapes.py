@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 UNFORESEEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # what a line of an unknown shape may raise
+DECODER = json.JSONDecoder(parse_constant=lambda _: None)  # made once: that costs as much as a line
 MOST = 1 << 53  # what a JSON number holds exactly
 
 
 def read_record(line: bytes) -> dict[str, Any] | None:
     """A line's JSON object, or None. Half a surrogate pair, which no database takes, becomes ``?``."""
     try:
-        record = json.loads(line, parse_constant=lambda _: None)
-        if b"\\ud" in line.lower():
+        record = DECODER.decode(line.decode(json.detect_encoding(line), "surrogatepass"))
+        if b"\\u" in line and (b"\\ud" in line or b"\\uD" in line):
             record = json.loads(json.dumps(record, ensure_ascii=False).encode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None

@@ -1,0 +1,1 @@
+"""The loop: prompt, agent, evaluator, keep or revert, and again."""

@@ -1,0 +1,83 @@
+"""The gateway's process: sockets, recorder, server."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import random
+import sys
+import time
+from typing import IO
+
+from procy import __version__
+from procy.gateway import address
+from procy.gateway.address import HOST, SERVICES, Running
+from procy.gateway.app import App, Plan
+from procy.gateway.record import Recorder
+from procy.gateway.rows import Rows
+from procy.gateway.steered import Steered
+from procy.gateway.steering import Steering
+from procy.gateway.tokens import read_tokens
+from procy.places import Places
+from procy.settings import load_settings
+
+log = logging.getLogger("procy.gateway")
+
+GRACE_S = 10  # for calls under way when the gateway is told to stop
+LOG_BYTES = 1 << 20
+
+
+def serve(places: Places, lock: IO[str]) -> None:
+    """Serve until SIGINT or SIGTERM. Raises ConfigError for a port that is taken and settings that are wrong."""
+    import uvicorn
+
+    settings = load_settings(places)
+    gateway = settings.gateway
+    ports = {"claude": gateway.claude_port, "codex": gateway.codex_port, "openai": gateway.openai_port}
+    listeners = {service: address.listen(service, ports[service]) for service in SERVICES}
+    found = {service: listener.getsockname()[1] for service, listener in listeners.items()}
+    recorder = Recorder(places.db, Rows(settings, settings.raw))
+    plan = Plan(
+        services={port: service for service, port in found.items()},
+        steering=make_steering(places),
+        recorder=recorder,
+        tokens=read_tokens(places),
+        token_required=gateway.token == "required",
+        connect_s=gateway.connect_timeout_s,
+        idle_s=gateway.idle_timeout_s,
+    )
+    config = uvicorn.Config(
+        App(plan), host=HOST, log_config=None, log_level="critical", access_log=False, lifespan="on", server_header=False,
+        date_header=False, proxy_headers=False, timeout_keep_alive=75, timeout_graceful_shutdown=GRACE_S,
+        ws_max_size=64 << 20, backlog=512, ws="websockets-sansio",
+    )  # fmt: skip
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)  # calls leave no circles behind; looking for them took a tenth of the time
+    recorder.start()
+    address.announce(lock, Running(os.getpid(), found, __version__, time.time_ns()))
+    log.info("serving %s", ", ".join(f"{service} on {port}" for service, port in found.items()))
+    try:
+        uvicorn.Server(config).run(sockets=list(listeners.values()))
+    finally:
+        if left := recorder.stop():
+            log.error("%d entries could not be written", left)
+        log.info("ended")
+
+
+def make_steering(places: Places) -> Steering:
+    """By the settings, as they are at each call."""
+    return Steered(places, os.environ, random.SystemRandom())
+
+
+def open_log(path: str, also_here: bool = False) -> None:
+    """``also_here``: on standard error too."""
+    if os.path.exists(path) and os.path.getsize(path) > LOG_BYTES:
+        os.replace(path, f"{path}.1")
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    streams = [os.fdopen(descriptor, "a", encoding="utf-8"), *([sys.stderr] if also_here else [])]
+    for stream in streams:
+        handler = logging.StreamHandler(stream)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        log.addHandler(handler)
+    log.setLevel(logging.INFO)

@@ -1,0 +1,1 @@
+"""Machines reached by ssh: a kept connection, a conversation with the procy there, and commits that go there and come back."""

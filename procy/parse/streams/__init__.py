@@ -1,0 +1,1 @@
+"""Headless agents' JSONL: what its lines say, in one form for all agents. Pure."""

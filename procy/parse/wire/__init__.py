@@ -1,0 +1,1 @@
+"""Dialects of model APIs: ``anthropic-messages``, ``openai-responses``, ``openai-chat`` and ``gemini``. Pure."""

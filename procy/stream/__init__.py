@@ -1,0 +1,1 @@
+"""Headless agents: JSONL in, JSONL out, unchanged, recorded, and restartable by state."""

@@ -1,0 +1,42 @@
+"""Processes, checkpoints and refusals of the scripts: what is not about learning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.train.conftest import SFT, Small, script, told
+
+pytestmark = [pytest.mark.train, pytest.mark.timeout(900)]
+
+
+def test_two_processes_learn_what_one_does(small: Small, tmp_path: Path) -> None:
+    given = ("--data", small.folder / "right", "--test", small.test, "--model", small.base, "--epochs", 6, "--lr", "2e-3")
+    losses = []
+    for world, launcher in ((1, ()), (2, ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"))):
+        done = script("sft.py", *given, "--output", tmp_path / str(world), "--world", world, launcher=launcher)
+        [last] = told(done, "done")
+        losses.append(last["after"]["nll"])
+    assert losses[0] == pytest.approx(losses[1], abs=2e-3) and losses[0] < last["before"]["nll"]
+
+
+def test_fewer_processes_than_wanted_are_refused(small: Small, tmp_path: Path) -> None:
+    given = ("--data", small.folder / "right", "--model", small.base, "--output", tmp_path)
+    done = script("sft.py", *given, "--world", 2, check=False)
+    assert done.returncode == 1 and "there are 1 processes and should be 2" in done.stderr
+
+
+def test_it_resumes_where_it_was_killed(small: Small, tmp_path: Path) -> None:
+    given = ("--data", small.folder / "right", "--test", small.test, "--model", small.base, "--output", tmp_path)
+    short = (*SFT[2:], "--epochs", 8, "--keep-checkpoints", "--save-steps", 10, "--measure-rows", 0)
+    first = script("sft.py", *given, *short)
+    [saved] = told(first, "saved")
+    newest = max((tmp_path / "checkpoints").glob("checkpoint-*"), key=lambda one: int(one.name.partition("-")[2]))
+    for one in sorted(newest.iterdir()):  # as it was before the last steps
+        one.unlink()
+    newest.rmdir()
+    again = script("sft.py", *given, *short)
+    steps = [one["step"] for one in told(again, "step")]
+    assert "resumes at checkpoint-" in told(again, "note")[0]["text"]
+    assert steps[0] > 1 and steps[-1] == told(first, "step")[-1]["step"] and saved
