@@ -262,5 +262,9 @@ class Profile(Protocol):
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         """The transcript files that this very process writes, newest last."""
 
+    def hooked(self, event: Mapping[str, Any], environment: Mapping[str, str]) -> TranscriptFile | None:
+        """The transcript that one of its hook events is about, where there is one: how that of an agent is found which had
+        ended before it could be asked. ``environment`` is like the agent's. procy does without the method as well."""
+
     def live(self, process: Process) -> Evidence | None:
         """The state the agent publishes about itself outside its transcript."""

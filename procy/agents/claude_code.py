@@ -110,6 +110,10 @@ class ClaudeCode:
             yield TranscriptFile(str(path), path.stem)
             yield from subagents(path)
 
+    def hooked(self, event: Mapping[str, Any], environment: Mapping[str, str]) -> TranscriptFile | None:
+        path = Path(str(event.get("transcript_path") or "")).expanduser()
+        return TranscriptFile(str(path), path.stem) if path.suffix == ".jsonl" and path.exists() else None
+
     def live(self, process: Process) -> Evidence | None:
         found = registry(process)
         state = STATES.get(str(found.get("status"))) if found else None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from procy.agents.codex_server import open_rollouts, read_head, rollout, shared_threads
+from procy.agents.codex_server import kept_rollout, open_rollouts, read_head, rollout, shared_threads
 from procy.agents.commands import is_program, program_place, take_option
 from procy.hookspecs import hookimpl
 from procy.types import ANSWER_FILE, Endpoint, Evidence, Launch, Process, Profile, TranscriptFile
@@ -103,6 +103,10 @@ class Codex:
             yield rollout(path, read_head(path))
         if not own:
             yield from shared_threads(process, folder(process.environment))
+
+    def hooked(self, event: Mapping[str, Any], environment: Mapping[str, str]) -> TranscriptFile | None:
+        path = kept_rollout(folder(environment) / "sessions", str(event.get("thread-id") or ""))
+        return rollout(path, read_head(path)) if path else None
 
     def live(self, process: Process) -> Evidence | None:
         return None

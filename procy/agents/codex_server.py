@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,17 @@ def other_starts(pid: int, cwd: str) -> Iterator[int]:
 def created_ns(thread: str) -> int:
     """When the thread was made: its id is a UUID of version 7, which begins with ms since 1970."""
     return int(thread.replace("-", "")[:12], 16) * 1_000_000
+
+
+def kept_rollout(sessions: Path, thread: str) -> str:
+    """The rollout of a thread, below the folder of the local day on which it was made; "" where there is none."""
+    try:
+        made = datetime.fromtimestamp(created_ns(thread) / 1e9)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    days = [made + timedelta(days=days) for days in (0, -1, 1)]  # the agent may have another time zone
+    found = (path for day in days for path in (sessions / f"{day:%Y/%m/%d}").glob(f"rollout-*-{thread}.jsonl"))
+    return str(next(found, ""))
 
 
 def thread_of(path: str) -> str:

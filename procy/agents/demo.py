@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from procy.agents.commands import take_option
 from procy.hookspecs import hookimpl
@@ -56,6 +57,9 @@ class Demo:
             yield from running(folder, process)
         elif only.suffix == ".jsonl" and only.exists():
             yield TranscriptFile(str(only), only.stem)
+
+    def hooked(self, event: Mapping[str, Any], environment: Mapping[str, str]) -> TranscriptFile | None:
+        return None
 
     def live(self, process: Process) -> Evidence | None:
         return None

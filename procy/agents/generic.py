@@ -1,6 +1,7 @@
 """Any program: nothing is known but what its screen shows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from procy.hookspecs import hookimpl
 from procy.types import Endpoint, Evidence, Launch, Process, Profile, TranscriptFile
@@ -47,6 +48,9 @@ class Generic:
 
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         return ()
+
+    def hooked(self, event: Mapping[str, Any], environment: Mapping[str, str]) -> TranscriptFile | None:
+        return None
 
     def live(self, process: Process) -> Evidence | None:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,15 @@ class Conversations:
                 self.begin(profile, file)
             if file.path in self.followed:
                 self.followed[file.path].hear(began_ns, now_ns)
+
+    def remember(self, profile: Profile, files: Iterable[TranscriptFile], now_ns: int) -> bool:
+        """Begin with those of an agent that is not there to be asked; True when one was new."""
+        known = {conversation.file.agent_session_id for conversation in self.followed.values()}
+        new = [file for file in files if file.agent_session_id not in known]
+        for file in new:
+            self.begin(profile, file)
+            self.followed[file.path].hear(self.meta.attached_ns, now_ns)
+        return bool(new)
 
     def concerns_us(self, profile: Profile, file: TranscriptFile, shows: Callable[[tuple[str, ...]], bool]) -> bool:
         """Not when it may be another pane's, nor when it is of a sub-agent that ended in an earlier session."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sqlite3
@@ -13,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from procy.capture import attach, hooks, tap
+from procy.capture import attach, tap
 from procy.capture.process import cwd_of
 from procy.capture.spool import Spool
 from procy.capture.tmux import Pane
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
+from procy.plugins import profile_named
 from procy.recording.foreground import is_shell
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
@@ -29,6 +29,7 @@ from procy.sidecar.board import Shown
 from procy.sidecar.border import Border
 from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
 from procy.sidecar.feed import StatusFeed
+from procy.sidecar.hooks import HookInbox
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
 from procy.sidecar.state import StateWatch
@@ -62,7 +63,7 @@ class Follower:
         self.state = StateWatch()
         self.book = TurnBook(self.timeline)
         self.conversations = Conversations(connection, self.border, self.rows, self.book, self.meta)
-        self.hooks_read: set[Path] = set()
+        self.hooks = HookInbox(spool.hooks, self.rows, outbox, self.border)
         self.seeds_taken: set[Path] = set()
         self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
         self.looked_ns = 0
@@ -114,6 +115,7 @@ class Follower:
         elif self.conversations.read(now_ns, bool(self.ending)) and self.ending:
             self.ending_ns = now_ns
         self.read_hooks()
+        self.recall_agent(now_ns)
         self.write_turns(now_ns)
         self.write_texts()
         if self.meta.wanted != "paused":
@@ -168,6 +170,9 @@ class Follower:
             if isinstance(item, Read):
                 if not self.agent.looked_ns:  # who is there decides how the first bytes are read
                     self.watch_agent(now_ns)
+                if not self.last_ns:  # and so does who was there
+                    self.read_hooks()
+                    self.recall_agent(now_ns)
                 while self.later and self.later[0].offset <= item.offset:
                     tell(self.reader, self.later.pop(0))
                 self.last_ns = item.time_ns
@@ -243,16 +248,22 @@ class Follower:
             self.looked_ns = now_ns
             self.conversations.find(self.agent.profile, self.agent.process, self.reader.shows, now_ns)
 
+    def recall_agent(self, now_ns: int) -> None:
+        """Read what the session's agent wrote, by what its hooks told, when it had ended before it could be asked."""
+        if self.agent_tells() and not self.ending:
+            return
+        profile = profile_named(self.meta.agent)
+        new = self.conversations.remember(profile, self.hooks.take_transcripts(), now_ns)
+        if new and not self.last_ns and self.meta.command:
+            command = self.meta.command
+            detail = {"command": mask(" ".join(command))[:500], "program": os.path.basename(command[0]), "agent": profile.name}
+            self.add_event("foreground", now_ns, {**detail, "shell_waits": False, "since_ns": 0, "reads_turns": False})
+
     def read_hooks(self) -> None:
-        for file in hooks.waiting(self.spool.hooks):
-            if self.meta.wanted == "paused":
-                file.path.unlink(missing_ok=True)
-            elif file.path not in self.hooks_read:
-                self.hooks_read.add(file.path)
-                name = hook_name(file.payload)
-                self.rows.hook(file, name)
-                self.outbox.after(partial(file.path.unlink, missing_ok=True))
-                self.state.hook(name, file.payload, file.time_ns)
+        if self.meta.wanted == "paused":
+            self.hooks.skip()
+        else:
+            self.hooks.read(self.meta.agent, self.state)
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
@@ -359,12 +370,3 @@ class Follower:
             read = Read(self.last_ns, self.terminal.offset, *self.terminal.size, data)
             self.terminal.add(read)
             self.reader.feed(read)
-
-
-def hook_name(payload: str) -> str:
-    """The event's name as Claude Code (``hook_event_name``) or Codex (``type``) gives it."""
-    try:
-        fields = json.loads(payload)
-    except ValueError:
-        return "unreadable"
-    return str(fields.get("hook_event_name") or fields.get("type") or "unknown") if isinstance(fields, dict) else "unreadable"

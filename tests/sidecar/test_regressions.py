@@ -7,15 +7,21 @@ import os
 import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from procy.capture.locks import take_lock
 from procy.capture.process import descendants
-from tests.conftest import Lab, wait_until
+from procy.capture.spool import spools
+from procy.plugins import profile_named
+from procy.recording.transcripts import new_reader
+from tests.conftest import Lab, is_running, wait_until
 
+RECORDINGS = Path(__file__).parents[1] / "recordings"
 DEMO = f"{shlex.quote(sys.executable)} -m procy.demo.agent"
 
 
@@ -258,3 +264,38 @@ def test_a_pane_of_the_same_number_on_another_server_is_left_alone(shell: Lab, t
         assert spool.meta().wanted == "recording"
     finally:
         other.stop()
+
+
+@pytest.mark.parametrize("agent", ["codex", "claude-code"])
+def test_an_agent_gone_before_the_sidecar_came_is_told_by_its_transcript(lab: Lab, agent: str) -> None:
+    """Nobody could ask it what it wrote; what it showed would be turns of their own once it is resumed."""
+    kept = next(RECORDINGS.glob(f"{agent}/*/talk/*.jsonl"))
+    folders = {"codex": lab.root / "codex" / "sessions" / "2026" / "11" / "20", "claude-code": lab.root / "claude" / "projects"}
+    folders[agent].mkdir(parents=True)
+    transcript = folders[agent] / kept.name
+    shutil.copy(kept, transcript)
+    told = {"thread-id": kept.stem[-36:]} if agent == "codex" else {"transcript_path": str(transcript)}
+    program = lab.work / profile_named(agent).program
+    boxed = "printf '\\033[?2004h› an old prompt\\n\\n• its answer\\n\\n› \\n\\n  ctx 42%%\\033[2A'; sleep 0.5"
+    program.write_text(f"#!/bin/sh\n{boxed}\n")
+    program.chmod(0o700)
+    lab.environment |= {"TMUX_TMPDIR": str(lab.root), "CODEX_HOME": str(lab.root / "codex")}
+    lock = take_lock(lab.places.sidecar_lock)
+    assert lock
+    with lock:  # no sidecar comes meanwhile
+        lab.procy("record", "--detached", "--", str(program))
+        spool = wait_until(lambda: next(iter(spools(lab.places.spool)), None))
+        wait_until(lambda: (spool.path / "0001.raw").exists() and not is_running(spool.meta().pane_pid))
+    (spool.hooks / "1-x.json").write_text(json.dumps({"type": "a turn has ended", **told}))
+    sidecar = subprocess.Popen([sys.executable, "-m", "procy.sidecar"], env=lab.environment)
+    try:
+        assert lab.until_ended(spool.session_id) == "ended"
+        reader = new_reader(profile_named(agent).transcript, kept.stem)
+        for line in kept.read_bytes().splitlines():
+            reader.feed(line)
+        prompts = [turn.prompt for turn in reader.changed()]
+        assert [turn["prompt"] for turn in lab.turns()] == prompts and "an old prompt" not in prompts
+        assert {turn["source"] for turn in lab.turns()} == {"transcript"}
+    finally:
+        sidecar.kill()
+        sidecar.wait()
