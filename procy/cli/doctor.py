@@ -7,12 +7,15 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import date
 from importlib import resources
+from pathlib import Path
 
 import click
 
 from procy.capture.spool import spools
 from procy.cli.common import db_option, json_option, places_of, print_json
+from procy.cli.doctor_bundle import write_bundle
 from procy.cli.doctor_gateway import check_gateway
 from procy.cli.doctor_hosts import check_hosts
 from procy.cli.doctor_tmux import check_plugin, check_tmux
@@ -28,9 +31,17 @@ AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm in
 
 
 @click.command("doctor")
+@click.option(
+    "--bundle",
+    is_flag=False,
+    flag_value=f"procy-support-{date.today()}.tar.gz",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="[FILE]",
+    help="Also write what was found, versions and logs, without secrets and contents, to an archive.",
+)
 @json_option
 @db_option
-def doctor_command(as_json: bool, db: str | None) -> int:
+def doctor_command(bundle: Path | None, as_json: bool, db: str | None) -> int:
     """Check the installation, and say the fix for each finding.
 
     Looks at tmux, its plugin, the database, the disk, the recordings, the agents and their hooks, the gateway. Ends with 1
@@ -38,6 +49,9 @@ def doctor_command(as_json: bool, db: str | None) -> int:
     """
     places = places_of(db)
     findings = [finding for check in CHECKS for finding in check(places)]
+    if bundle:
+        write_bundle(bundle, places, findings)
+        click.echo(f"{bundle} is written; look through it before you send it", err=True)
     if as_json:
         print_json([{"level": one.level, "what": one.what, "remedy": one.remedy} for one in findings])
     else:

@@ -170,16 +170,20 @@ class Settings:
 
 def load_settings(places: Places) -> Settings:
     """Read ``places.config``; defaults when there is none. Raises ConfigError naming file, key and remedy."""
+    return read_settings(load_tables(places.config), places.config)
+
+
+def load_tables(path: str) -> dict[str, Any]:
+    """The settings as they are written, unchecked; empty when there is no file. Raises ConfigError."""
     try:
-        with open(places.config, "rb") as file:
-            found = tomllib.load(file)
+        with open(path, "rb") as file:
+            return tomllib.load(file)
     except FileNotFoundError:
-        return Settings()
+        return {}
     except OSError as error:
-        raise ConfigError(f"cannot read {places.config}: {error.strerror}", "Make it readable or remove it") from error
+        raise ConfigError(f"cannot read {path}: {error.strerror}", "Make it readable or remove it") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{places.config} is not valid TOML: {error}", "Correct that line") from error
-    return read_settings(found, places.config)
+        raise ConfigError(f"{path} is not valid TOML: {error}", "Correct that line") from error
 
 
 def read_settings(found: Mapping[str, Any], path: str) -> Settings:

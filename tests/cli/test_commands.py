@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -233,6 +234,30 @@ def test_doctor_finds_everything_in_order(recorded: Lab) -> None:
     assert "database: 2 sessions, 3 turns" in done.stdout
     assert {one["level"] for one in json.loads(recorded.procy("doctor", "--json", check=False).stdout)} <= {"ok", "note"}
     assert done.returncode == 0
+
+
+def test_doctor_makes_an_archive_without_contents_and_secrets(recorded: Lab) -> None:
+    key = "sk-ant-" + "a1" * 20
+    upstream = (
+        f'[upstreams.mine]\nservice = "claude"\nbase_url = "http://127.0.0.1:9"\nkey = {{command = "pass show {key[7:20]}"}}\n'
+    )
+    Path(recorded.places.config).write_text(upstream)
+    (Path(recorded.places.home) / "extra.log").write_text(f"x-api-key: {key}\n")
+    archive = recorded.work / "help.tar.gz"
+    try:
+        run(recorded, "doctor", "--bundle", str(archive), check=False)
+    finally:
+        Path(recorded.places.config).unlink()
+    with tarfile.open(archive) as found:
+        files = {name.partition("/")[2]: found.extractfile(name).read().decode() for name in found.getnames()}  # type: ignore[union-attr]
+    assert archive.stat().st_mode & 0o777 == 0o600
+    assert {"README.txt", "findings.json", "logs/sidecar.log", "logs/extra.log"} <= set(files)
+    assert json.loads(files["database.json"])["rows"]["turns"] == 3
+    assert json.loads(files["settings.json"])["upstreams"]["mine"]["key"] == {"command": "[left out]"}
+    whole = "\n".join(files.values())
+    for private in (key, key[7:20], "hello world", "second session", recorded.places.home):
+        assert private not in whole
+    assert "is there already" in recorded.procy("doctor", "--bundle", str(archive), check=False).stderr
 
 
 def test_status_without_anything(tmp_path: Path) -> None:
