@@ -38,6 +38,13 @@ def take_lock(path: str) -> IO[str] | None:
     return None
 
 
+def wait_for_lock(path: str) -> IO[str]:
+    """The same once no other process holds it."""
+    lock = open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")  # noqa: SIM115
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def said_by_holder(path: str) -> dict[str, Any] | None:
     """The JSON object that the holder of the lock keeps in its file; None where nobody holds it, or says nothing yet."""
     try:

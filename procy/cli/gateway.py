@@ -75,7 +75,8 @@ def start_command(as_json: bool, db: str | None) -> None:
 @db_option
 def run_command(db: str | None) -> None:
     """Serve in this terminal until Ctrl-C."""
-    from procy.gateway.serve import open_log, serve
+    from procy.gateway.logfile import open_log
+    from procy.gateway.serve import serve
 
     places = places_of(db)
     lock = address.claim(places)

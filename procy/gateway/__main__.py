@@ -21,7 +21,8 @@ def main() -> int:
         os.setsid()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.chdir("/")
-    from procy.gateway.serve import open_log, serve
+    from procy.gateway.logfile import open_log
+    from procy.gateway.serve import serve
 
     open_log(address.path_of(places, "log"))
     try:

@@ -83,12 +83,16 @@ class App:
             if helper := HELPERS.get((call.method, admitted.path)):
                 await helper(self.forwarder, call, body, receive, send)
                 return
-        except Refused as refused:
-            self.note(call, "rejected", refused.status, str(refused))
-            await send_error(send, call.wire, refused)
+        except Unfinished as unfinished:
+            self.note(
+                replace(call, body=unfinished.body), unfinished.outcome, unfinished.status, str(unfinished), unfinished.came
+            )
+            if unfinished.status:
+                await send_error(send, call.wire, Refused(unfinished.status, str(unfinished)))
             return
-        except Left:
-            self.note(call, "client_abort", None, "the client went away in the middle of its request")
+        except Refused as refused:
+            self.note(bare(call), "rejected", refused.status, str(refused))
+            await send_error(send, call.wire, refused)
             return
         await self.forwarder.carry(replace(call, body=body), receive, send)
 
@@ -99,7 +103,7 @@ class App:
         try:
             admitted = self.at_the_door(scope, is_websocket=True)
         except Refused as refused:
-            self.note(call, "rejected", refused.status, str(refused))
+            self.note(bare(call), "rejected", refused.status, str(refused))
             await websocket.refuse(send, call.wire, refused)
             return
         assert admitted is not None  # health is asked for by GET
@@ -143,11 +147,10 @@ class App:
             }
         ).encode()
 
-    def note(self, call: Call, outcome: str, status: int | None, error: str) -> None:
-        """A row for what did not become a call."""
-        call = replace(call, headers=(), query="", body=b"")
+    def note(self, call: Call, outcome: str, status: int | None, error: str, came: int = 0) -> None:
+        """A row for what did not become a call. ``came``: bytes of its body, of which it may have less."""
         took = (time.time_ns() - call.started_ns) / 1e6
-        self.plan.recorder.put(Opened(call))
+        self.plan.recorder.put(Opened(self.plan.steering.kept(call), came))
         self.plan.recorder.put(Closed(call=call, outcome=outcome, status=status, error=error, duration_ms=took))
 
 
@@ -161,30 +164,40 @@ def known(call: Call, admitted: Admitted) -> Call:
     )  # fmt: skip
 
 
+def bare(call: Call) -> Call:
+    """Without what its client said: nothing is told of who may not pass."""
+    return replace(call, headers=(), query="", body=b"")
+
+
 def raw_path(scope: Message) -> str:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.decode("latin-1")
 
 
-class Left(Exception):
-    """The client went away before its request was whole."""
+class Unfinished(Exception):
+    """A request that did not become whole. ``body`` is what came of it, b"" where that is too much to keep."""
+
+    def __init__(self, outcome: str, status: int | None, why: str, body: bytes, came: int) -> None:
+        super().__init__(f"{why}: {came} bytes of its body came")
+        self.outcome, self.status, self.body, self.came = outcome, status, body, came
 
 
 async def read_body(receive: Receive, patience_s: float) -> bytes:
-    """Raises Refused (408, 413) and Left."""
+    """Raises Unfinished."""
     pieces: list[bytes] = []
     size = 0
     while True:
         try:
             message = await asyncio.wait_for(receive(), patience_s)
         except asyncio.TimeoutError as error:
-            raise Refused(408, f"nothing more of the request came for {patience_s:g} s") from error
+            why = f"nothing more of the request came for {patience_s:g} s"
+            raise Unfinished("rejected", 408, why, b"".join(pieces), size) from error
         if message["type"] != "http.request":
-            raise Left
+            raise Unfinished("client_abort", None, "the client went away in the middle of its request", b"".join(pieces), size)
         piece = message.get("body", b"")
         size += len(piece)
         if size > LARGEST_BODY:
-            raise Refused(413, f"the request is larger than {LARGEST_BODY >> 20} MiB")
+            raise Unfinished("rejected", 413, f"the request is larger than {LARGEST_BODY >> 20} MiB", b"", size)
         if not message.get("more_body"):
             return b"".join([*pieces, piece]) if pieces else bytes(piece)
         pieces.append(piece)

@@ -41,6 +41,10 @@ class Call:
             return None
         return value if isinstance(value, dict) else None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: the body goes there once."""
+        return {name: value for name, value in self.__dict__.items() if name != "json"}
+
     @property
     def model(self) -> str | None:
         """The model that is asked for, by the body or (gemini) by the path."""

@@ -1,19 +1,20 @@
-"""What the plane tells the recorder about a call: at its beginning, and at its end."""
+"""What the plane tells the recorder about a call: at its beginning, and at its end; and what the recorder gives away."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 from procy.gateway.call import Call, Headers
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """``packed``: its body is compressed while it waits."""
+    """``came``: bytes of the body that the client sent, of which the call may have none. ``packed``: what it has is compressed."""
 
     call: Call
+    came: int
     packed: bool = False
 
     @property
@@ -52,3 +53,35 @@ class Closed:
     @property
     def size(self) -> int:
         return sum(map(len, self.reply or ())) + len(self.sent or b"")
+
+
+class Pair(NamedTuple):
+    """One call of a batch: its beginning, its end, or both; and whether its bodies are kept."""
+
+    opened: Opened | None
+    closed: Closed | None
+    keep: bool
+
+
+class Unwritten(Exception):
+    """Nothing of a batch was taken. ``for_ever``: nor would it be another time."""
+
+    def __init__(self, why: str, for_ever: bool = False) -> None:
+        super().__init__(why)
+        self.for_ever = for_ever
+
+
+class Writes(Protocol):
+    """Where the recorder's batches go."""
+
+    def write(self, batch: Sequence[Pair]) -> int:
+        """All of it or nothing; an empty one opens the database. Returns how many calls could not be told. Raises Unwritten."""
+
+    def close(self) -> None: ...
+
+
+def without_bodies(entry: Opened | Closed) -> Opened | Closed:
+    """The entry as it is kept where there is no room for more."""
+    if isinstance(entry, Opened):
+        return replace(entry, call=replace(entry.call, body=b""), packed=False)
+    return replace(entry, reply=None, sent=None, packed=False)

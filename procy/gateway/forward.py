@@ -43,7 +43,7 @@ class Forwarder:
     async def carry(self, call: Call, receive: Receive, send: Send) -> None:
         """Answer the call. It is recorded however it ends; one whose client goes away is cancelled at the upstream too."""
         tale = Tale(call)
-        self.put(Opened(self.steering.kept(call)))
+        self.put(Opened(self.steering.kept(call), len(call.body)))
         self.in_flight += 1
         task = asyncio.current_task()
         assert task is not None

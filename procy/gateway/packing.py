@@ -28,7 +28,7 @@ class Packer:
             return entry
         press = self._compressor.compress
         if isinstance(entry, Opened):
-            return Opened(replace(entry.call, body=press(entry.call.body)), packed=True)
+            return replace(entry, call=replace(entry.call, body=press(entry.call.body)), packed=True)
         reply = [press(b"".join(entry.reply))] if entry.reply else entry.reply
         return replace(entry, reply=reply, sent=None if entry.sent is None else press(entry.sent), packed=True)
 

@@ -1,4 +1,4 @@
-"""The recorder: a queue behind the plane, and one thread that writes it to the database in batches.
+"""The recorder: a queue behind the plane, and one thread that gives it away in batches, to be written.
 
 Putting an entry never waits. A database that is locked or has no room is tried again until it takes what waits; meanwhile rows
 are kept in memory, and bodies up to ``ROOM``, compressed from ``MUCH`` on. Beyond that calls are recorded without their
@@ -9,32 +9,27 @@ from __future__ import annotations
 
 import logging
 import queue
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from procy.errors import StoreError
-from procy.gateway.entries import Closed, Opened
+from procy.gateway.entries import Closed, Opened, Pair, Unwritten, Writes, without_bodies
 from procy.gateway.memory import give_back
-from procy.gateway.packing import Packer, unpacked, without_request
-from procy.gateway.rows import Rows, without_bodies
-from procy.store.db import explain, iso, open_writer
-from procy.store.exchanges import drop_bodies, drop_loose_parts, end_orphans
-from procy.store.write import transaction
+from procy.gateway.packing import Packer, without_request
 
 log = logging.getLogger("procy.gateway")
 
 BATCH_S = 0.04  # what comes in so long goes into one transaction
 MOST = 500  # entries of a batch
+MOST_BYTES = 1 << 20  # and of its bodies, unless one alone has more
 ROOM = 32 << 20  # bytes of bodies that may wait
 MUCH = 4 << 20  # bytes of bodies: while more waits they are compressed, and after more their room is given back
 MOST_WAITING = 200_000  # entries that may wait
 PATIENCE_S = (0.1, 0.5, 1.0, 2.0)  # between tries to write
-SWEEP_S = 6 * 3600
 LAST_S = 5.0  # how long the end of the gateway waits for a database that takes nothing
+
+Waiting = tuple[Opened | Closed, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +43,9 @@ class Condition:
 
 
 class Recorder:
-    def __init__(self, path: str, rows: Rows, batch_s: float = BATCH_S) -> None:
-        self._path, self._rows, self._batch_s = path, rows, batch_s
-        self._queue: queue.SimpleQueue[tuple[Opened | Closed, bool] | None] = queue.SimpleQueue()
-        self._connection: sqlite3.Connection | None = None
+    def __init__(self, writes: Writes, batch_s: float = BATCH_S) -> None:
+        self._writes, self._batch_s = writes, batch_s
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._put_bytes = self._written_bytes = 0  # each changed by one thread only
         self._put = self._written = 0
@@ -59,7 +53,6 @@ class Recorder:
         self._lost = self._bare = 0
         self._error: str | None = None
         self._ending: float | None = None
-        self._swept: float | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -96,40 +89,22 @@ class Recorder:
         given_back = 0
         while batch := self._next():
             self._write_patiently(batch)
-            self._sweep()
             del batch
             if self._written == self._put and self._written_bytes - given_back > MUCH:
                 given_back = self._written_bytes
                 give_back()
-        if self._connection:
-            with suppress(sqlite3.Error):
-                self._connection.close()
+        self._writes.close()
 
-    def _sweep(self) -> None:
-        """Now and then: take out bodies that are older than they shall become."""
-        days, now = self._rows.settings.gateway.keep_bodies_days, time.monotonic()
-        if not days or not self._connection or (self._swept is not None and now - self._swept < SWEEP_S):
-            return
-        self._swept = now
-        try:
-            with transaction(self._connection):
-                before = iso(time.time_ns() - round(days * 86_400e9))
-                if count := drop_bodies(self._connection, before):
-                    drop_loose_parts(self._connection)
-                    log.info("the bodies of %d calls are older than %g days, and were taken out", count, days)
-        except sqlite3.Error as error:
-            self._say(str(explain(self._path, error)))
-
-    def _next(self) -> list[tuple[Opened | Closed, bool]]:
+    def _next(self) -> list[Waiting]:
         """A batch; [] at the end."""
         first = self._queue.get()
         if first is None:
             return []
-        batch = [first]
+        batch, size = [first], first[0].size
         end = time.monotonic() + self._batch_s
-        while len(batch) < MOST and self._ending is None and (left := end - time.monotonic()) > 0:
+        while not self._has_much and self._ending is None and (left := end - time.monotonic()) > 0:
             time.sleep(min(left, self._batch_s))
-        while len(batch) < MOST:
+        while len(batch) < MOST and size < MOST_BYTES:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
@@ -138,17 +113,23 @@ class Recorder:
                 self._queue.put(None)
                 break
             batch.append(item)
+            size += item[0].size
         return batch
 
-    def _write_patiently(self, batch: Sequence[tuple[Opened | Closed, bool]]) -> None:
+    @property
+    def _has_much(self) -> bool:
+        """Whether a whole batch waits."""
+        return self._put - self._written >= MOST or self._put_bytes - self._written_bytes >= MOST_BYTES
+
+    def _write_patiently(self, batch: Sequence[Waiting]) -> None:
+        entries = list(pairs(batch))
         for attempt in range(1 << 30):
             try:
-                self._write(batch)
-            except (sqlite3.Error, StoreError, OSError) as error:
-                self._rows.parts.forget()
-                self._say(str(explain(self._path, error)) if isinstance(error, sqlite3.Error) else str(error))
-                if isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)):
-                    self._write_one_by_one(batch)
+                self._lost += self._writes.write(entries)
+            except Unwritten as error:
+                self._say(str(error))
+                if error.for_ever:
+                    self._write_one_by_one(entries)
                     break
                 if self._ending is not None and time.monotonic() > self._ending:
                     return
@@ -161,33 +142,12 @@ class Recorder:
             log.warning("the database takes rows again")
             self._error = None
 
-    def _write(self, batch: Sequence[tuple[Opened | Closed, bool]]) -> None:
-        if self._connection is None:
-            self._connection = open_writer(self._path)
-            with transaction(self._connection):
-                if orphans := end_orphans(self._connection):
-                    log.warning("%d calls of an earlier gateway never ended", orphans)
-        with transaction(self._connection):
-            self._rows.parts.check(self._connection)
-            for opened, closed, keep in pairs(batch):
-                self._put_row(self._connection, opened, closed, keep)
-
-    def _put_row(self, connection: sqlite3.Connection, opened: Opened | None, closed: Closed | None, keep: bool) -> None:
-        try:
-            self._rows.put(connection, opened and unpacked(opened), closed and unpacked(closed), keep)
-        except (sqlite3.Error, StoreError, OSError):
-            raise
-        except Exception:
-            self._lost += 1
-            log.exception("a call could not be recorded")
-
-    def _write_one_by_one(self, batch: Sequence[tuple[Opened | Closed, bool]]) -> None:
+    def _write_one_by_one(self, entries: Sequence[Pair]) -> None:
         """One that the database refuses must not take the others along."""
-        for one in batch:
+        for one in entries:
             try:
-                self._write([one])
-            except (sqlite3.Error, StoreError) as error:
-                self._rows.parts.forget()
+                self._lost += self._writes.write([one])
+            except Unwritten as error:
                 self._lost += 1
                 log.error("a call could not be recorded: %s", error)
 
@@ -197,12 +157,12 @@ class Recorder:
         self._error = error
 
 
-def pairs(batch: Sequence[tuple[Opened | Closed, bool]]) -> Iterator[tuple[Opened | None, Closed | None, bool]]:
+def pairs(batch: Sequence[Waiting]) -> Iterator[Pair]:
     """Beginnings and ends that came together, as one."""
     ends = {entry.call.id: (entry, keep) for entry, keep in batch if isinstance(entry, Closed)}
     for entry, keep in batch:
         if isinstance(entry, Opened):
             end, also = ends.pop(entry.call.id, (None, True))
-            yield entry, end, keep and also
+            yield Pair(entry, end, keep and also)
     for end, keep in ends.values():
-        yield None, end, keep
+        yield Pair(None, end, keep)

@@ -1,4 +1,4 @@
-"""Entries into rows: bodies split and cleaned, usage read, cost computed. Runs in the recorder's thread."""
+"""Entries into rows: bodies split and cleaned, usage read, cost computed. Runs in the writer's process."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from procy.gateway.call import Headers
@@ -68,8 +68,8 @@ class Rows:
             "session_id": call.session_id or None,
             "agent_session_id": conversation_of(call.headers),
             "client": first_of(call.headers, ("user-agent",)),
-            "request_bytes": len(call.body),
-            "request_sha": hashlib.sha256(call.body).hexdigest(),
+            "request_bytes": opened.came,
+            "request_sha": hashlib.sha256(call.body).hexdigest() if call.body or not opened.came else None,
         }
 
     def told(self, closed: Closed) -> Told:
@@ -154,13 +154,6 @@ def plain(pieces: Sequence[bytes], headers: Headers) -> bytes:
         return decoded(whole, encoding) if encoding else whole
     except Undecodable:
         return b"[not decodable]"
-
-
-def without_bodies(entry: Opened | Closed) -> Opened | Closed:
-    """The entry as it is kept where there is no room for more."""
-    if isinstance(entry, Opened):
-        return Opened(replace(entry.call, body=b""))
-    return replace(entry, reply=None, sent=None)
 
 
 def sha_of(pieces: Sequence[bytes]) -> str:

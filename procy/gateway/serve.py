@@ -6,26 +6,24 @@ import gc
 import logging
 import os
 import random
-import sys
 import time
 from typing import IO
 
 from procy import __version__
 from procy.gateway import address
 from procy.gateway.address import HOST, SERVICES, Running
+from procy.gateway.apart import Apart, Task
 from procy.gateway.app import App, Plan
 from procy.gateway.record import Recorder
-from procy.gateway.rows import Rows
 from procy.gateway.steered import Steered
 from procy.gateway.steering import Steering
 from procy.gateway.tokens import read_tokens
 from procy.places import Places
-from procy.settings import load_settings
+from procy.settings import Settings, load_settings
 
 log = logging.getLogger("procy.gateway")
 
 GRACE_S = 10  # for calls under way when the gateway is told to stop
-LOG_BYTES = 1 << 20
 
 
 def serve(places: Places, lock: IO[str]) -> None:
@@ -34,10 +32,11 @@ def serve(places: Places, lock: IO[str]) -> None:
 
     settings = load_settings(places)
     gateway = settings.gateway
+    recorder = Recorder(Apart(task_of(places, settings)))
+    recorder.start()
     ports = {"claude": gateway.claude_port, "codex": gateway.codex_port, "openai": gateway.openai_port}
     listeners = {service: address.listen(service, ports[service]) for service in SERVICES}
     found = {service: listener.getsockname()[1] for service, listener in listeners.items()}
-    recorder = Recorder(places.db, Rows(settings, settings.raw))
     plan = Plan(
         services={port: service for service, port in found.items()},
         steering=make_steering(places),
@@ -54,7 +53,6 @@ def serve(places: Places, lock: IO[str]) -> None:
     )  # fmt: skip
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)  # calls leave no circles behind; looking for them took a tenth of the time
-    recorder.start()
     address.announce(lock, Running(os.getpid(), found, __version__, time.time_ns()))
     log.info("serving %s", ", ".join(f"{service} on {port}" for service, port in found.items()))
     try:
@@ -65,19 +63,17 @@ def serve(places: Places, lock: IO[str]) -> None:
         log.info("ended")
 
 
+def task_of(places: Places, settings: Settings) -> Task:
+    return Task(
+        path=places.db,
+        lock=address.path_of(places, "recorder"),
+        log=address.path_of(places, "log"),
+        raw=settings.raw,
+        prices=dict(settings.prices),
+        keep_bodies_days=settings.gateway.keep_bodies_days,
+    )
+
+
 def make_steering(places: Places) -> Steering:
     """By the settings, as they are at each call."""
     return Steered(places, os.environ, random.SystemRandom())
-
-
-def open_log(path: str, also_here: bool = False) -> None:
-    """``also_here``: on standard error too."""
-    if os.path.exists(path) and os.path.getsize(path) > LOG_BYTES:
-        os.replace(path, f"{path}.1")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    streams = [os.fdopen(descriptor, "a", encoding="utf-8"), *([sys.stderr] if also_here else [])]
-    for stream in streams:
-        handler = logging.StreamHandler(stream)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        log.addHandler(handler)
-    log.setLevel(logging.INFO)

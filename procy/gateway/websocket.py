@@ -28,7 +28,7 @@ LARGEST = 64 << 20  # bytes of a message
 
 async def carry(forwarder: Forwarder, call: Call, receive: Receive, send: Send, protocols: list[str]) -> None:
     tale = Tale(call)
-    forwarder.put(Opened(call))
+    forwarder.put(Opened(call, len(call.body)))
     forwarder.in_flight += 1
     try:
         attempt = await choose(forwarder, call, tale)

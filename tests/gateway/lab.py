@@ -19,6 +19,7 @@ from procy.gateway.record import Recorder
 from procy.gateway.rows import Rows
 from procy.gateway.steering import Attempt, Key, Unsteered
 from procy.gateway.tokens import Tokens
+from procy.gateway.writer import Writer
 from procy.settings import Price, Settings
 from procy.store.db import open_reader
 from procy.store.exchanges import read_body
@@ -118,7 +119,7 @@ class GatewayLab:
     ) -> None:
         self.db = str(root / "procy.db")
         settings = Settings(raw=raw, prices=prices or {})
-        self.recorder = Recorder(self.db, Rows(settings, raw))
+        self.recorder = Recorder(Writer(self.db, Rows(settings, raw)))
         self.tokens = Tokens(SECRET)
         self.token = self.tokens.general()
         attempts = {service: Attempt(f"up-{service}", url, key=key) for service, url in upstreams.items()}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from procy.capture.locks import is_locked
 from procy.gateway import address, launch
 from procy.gateway.tokens import read_tokens
 from tests.conftest import Lab, wait_until
@@ -140,6 +141,7 @@ def test_killed_under_load_it_loses_one_batch_at_most(lab: Lab) -> None:
     for thread in threads:
         thread.join()
     wait_until(lambda: address.running(lab.places) is None)
+    wait_until(lambda: not is_locked(address.path_of(lab.places, "recorder")), what="the writer writes what it has, and ends")
     kept = len(lab.rows("SELECT 1 FROM exchanges WHERE outcome = 'ok'"))
     again = launch.up(lab.places)
     assert again.pid != found.pid and post(lab, again.ports["claude"]) == 200

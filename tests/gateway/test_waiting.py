@@ -13,6 +13,7 @@ from procy.gateway.call import Call
 from procy.gateway.entries import Closed, Opened
 from procy.gateway.record import Recorder
 from procy.gateway.rows import Rows
+from procy.gateway.writer import Writer
 from procy.settings import Settings
 from procy.store.db import open_reader, open_writer
 from procy.store.exchanges import read_body
@@ -32,14 +33,14 @@ def noise(number: int) -> bytes:
 def recorded(path: Path, body_of: Callable[[int], bytes]) -> dict[str, bytes]:
     """What ``CALLS`` calls sent while the database was locked, by id. Their replies are the same bytes in two pieces."""
     shutil.copy(empty_database(), path)
-    recorder = Recorder(str(path), Rows(Settings()))
+    recorder = Recorder(Writer(str(path), Rows(Settings())))
     sent = {f"{number:026}": body_of(number) for number in range(CALLS)}
     holder = open_writer(str(path))
     holder.execute("BEGIN IMMEDIATE")
     recorder.start()
     for key, body in sent.items():
         call = Call(key, "claude", "", "POST", "/x", "", (), body, time.time_ns())
-        recorder.put(Opened(call))
+        recorder.put(Opened(call, len(body)))
         recorder.put(
             Closed(call=call, outcome="ok", status=200, reply=[body[:9], body[9:]], reply_bytes=len(body), sent=b"short")
         )

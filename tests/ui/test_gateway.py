@@ -60,7 +60,7 @@ def record(places: Places, number: int = 1, **closed) -> str:
         "reply_headers": (("content-type", "text/event-stream"),), "duration_ms": 1500.0, "first_byte_ms": 300.0, **closed,
     }  # fmt: skip
     with writing(places) as connection:
-        Rows(load_settings(places)).put(connection, Opened(call), Closed(call=call, **given), True)
+        Rows(load_settings(places)).put(connection, Opened(call, len(call.body)), Closed(call=call, **given), True)
     return key
 
 
