@@ -71,30 +71,37 @@ class App:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def http(self, scope: Message, receive: Receive, send: Send) -> None:
-        assert self.forwarder is not None
         call = self.bare_call(scope)
         try:
             admitted = self.at_the_door(scope, is_websocket=False)
-            if admitted is None:
-                await send_reply(send, 200, self.health(call.service, scope["server"][1]))
-                return
-            call = known(call, admitted)
-            body = await read_body(receive, self.plan.body_s)
-            if helper := HELPERS.get((call.method, admitted.path)):
-                await helper(self.forwarder, call, body, receive, send)
-                return
-        except Unfinished as unfinished:
-            self.note(
-                replace(call, body=unfinished.body), unfinished.outcome, unfinished.status, str(unfinished), unfinished.came
-            )
-            if unfinished.status:
-                await send_error(send, call.wire, Refused(unfinished.status, str(unfinished)))
+        except Refused as refused:
+            self.note(call, "rejected", refused.status, str(refused))
+            await send_error(send, call.wire, refused)
             return
+        if admitted is None:
+            await send_reply(send, 200, self.health(call.service, scope["server"][1]))
+            return
+        try:
+            call = known(call, admitted, await read_body(receive, self.plan.body_s))
+        except Unfinished as end:
+            call = known(call, admitted, end.body)
+            self.note(call, end.outcome, end.status, str(end), end.came)
+            if end.status:
+                await send_error(send, call.wire, Refused(end.status, str(end)))
+            return
+        await self.answer(call, admitted.path, receive, send)
+
+    async def answer(self, call: Call, path: str, receive: Receive, send: Send) -> None:
+        assert self.forwarder is not None
+        helper = HELPERS.get((call.method, path))
+        if helper is None:
+            await self.forwarder.carry(call, receive, send)
+            return
+        try:
+            await helper(self.forwarder, call, call.body, receive, send)
         except Refused as refused:
             self.note(bare(call), "rejected", refused.status, str(refused))
             await send_error(send, call.wire, refused)
-            return
-        await self.forwarder.carry(replace(call, body=body), receive, send)
 
     async def websocket(self, scope: Message, receive: Receive, send: Send) -> None:
         assert self.forwarder is not None
@@ -103,11 +110,11 @@ class App:
         try:
             admitted = self.at_the_door(scope, is_websocket=True)
         except Refused as refused:
-            self.note(bare(call), "rejected", refused.status, str(refused))
+            self.note(call, "rejected", refused.status, str(refused))
             await websocket.refuse(send, call.wire, refused)
             return
         assert admitted is not None  # health is asked for by GET
-        await websocket.carry(self.forwarder, known(call, admitted), receive, send, scope.get("subprotocols") or [])
+        await websocket.carry(self.forwarder, known(call, admitted, b""), receive, send, scope.get("subprotocols") or [])
 
     def bare_call(self, scope: Message) -> Call:
         """What is told about a call that does not pass the door: nothing of what it brings along."""
@@ -154,18 +161,18 @@ class App:
         self.plan.recorder.put(Closed(call=call, outcome=outcome, status=status, error=error, duration_ms=took))
 
 
-def known(call: Call, admitted: Admitted) -> Call:
-    """With all that is known of it before its body came."""
+def known(call: Call, admitted: Admitted, body: bytes) -> Call:
+    """With all that its client said."""
     upstream, rest = split_upstream(admitted.path)
     version, path = split_version(rest)
     return replace(
         call, wire=wire_of(path), path=path, query=admitted.query, headers=admitted.headers, session_id=admitted.session_id,
-        version=version, upstream=upstream,
+        version=version, upstream=upstream, body=body,
     )  # fmt: skip
 
 
 def bare(call: Call) -> Call:
-    """Without what its client said: nothing is told of who may not pass."""
+    """Without what its client said."""
     return replace(call, headers=(), query="", body=b"")
 
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
 from procy.settings.gateway import GatewaySettings
@@ -177,4 +178,9 @@ def rest_of(retry_after: str | None, now: float) -> float | None:
 
 def today_of(now: float) -> str:
     """The user's own day."""
-    return datetime.fromtimestamp(now).strftime("%Y-%m-%d")
+    return day_of_minute(int(now // 60))
+
+
+@lru_cache(maxsize=4)
+def day_of_minute(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60).strftime("%Y-%m-%d")

@@ -11,7 +11,7 @@ from procy.gateway.call import Call, Headers
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """``came``: bytes of the body that the client sent, of which the call may have none. ``packed``: what it has is compressed."""
+    """``came``: bytes of its body that the client sent, though the call may have none. ``packed``: what it has is compressed."""
 
     call: Call
     came: int

@@ -121,8 +121,8 @@ class Steered:
         name, now = attempt.upstream, outcome.at_ns / 1e9
         failed = is_failure(outcome.kind, outcome.status)
         before = self.pool.health.get(name)
-        self._look()
         if failed:
+            self._look()
             what = str(outcome.status) if outcome.kind == "status" else outcome.kind
             rest_s = rest_of(outcome.retry_after, now) if outcome.status in (429, 503, 529) else None
             self.pool.failed(name, what, now, attempt.loaded.settings.gateway, status=outcome.status, rest_s=rest_s)
@@ -150,7 +150,7 @@ class Steered:
         return min(states, key=lambda one: one[0])[1] if states else None
 
     def kept(self, call: Call) -> Call:
-        return kept(call, self._now().filters)
+        return kept(call, self.config.current().filters)
 
     def told(self, service: str) -> Mapping[str, Any]:
         """For ``/health``, without anything secret."""

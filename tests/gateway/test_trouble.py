@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import itertools
 import json
@@ -166,7 +167,23 @@ def test_a_client_that_drips_is_told_and_holds_up_nobody(lab: GatewayLab, upstre
         out.sendall(b"POST /p/%s/v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nslow" % lab.token.encode())
         assert lab.post(b"{}")[0] == 200, "others go on"
         assert out.recv(100).startswith(b"HTTP/1.1 408")
-    assert {row["outcome"] for row in new_rows(lab, before, 2)} == {"ok", "rejected"}
+    rows = {row["outcome"]: row for row in new_rows(lab, before, 2)}
+    assert rows.keys() == {"ok", "rejected"}
+    assert rows["rejected"]["request_bytes"] == 4 and lab.body(rows["rejected"]["id"], "request") == b"slow"
+
+
+def test_a_client_that_leaves_in_the_middle_of_its_body_is_told_with_what_came(lab: GatewayLab, upstream: Upstream) -> None:
+    before, heard = ids(lab), len(upstream.heard)
+    with socket.create_connection(("127.0.0.1", lab.ports["claude"]), timeout=30) as out:
+        head = (
+            b"POST /p/%s/v1/messages HTTP/1.1\r\nhost: localhost\r\nx-api-key: sk-of-a-test-0123\r\ncontent-length: 100\r\n\r\n"
+        )
+        out.sendall(head % lab.token.encode() + b'{"model":')
+    (row,) = new_rows(lab, before, 1)
+    assert (row["outcome"], row["wire"], row["request_bytes"]) == ("client_abort", "anthropic-messages", 9)
+    assert row["request_sha"] == hashlib.sha256(b'{"model":').hexdigest() and "9 bytes of its body came" in str(row["error"])
+    assert lab.body(row["id"], "request") == b'{"model":' and b"sk-of-a-test" not in lab.everything()
+    assert len(upstream.heard) == heard
 
 
 def test_a_locked_database_holds_up_no_call_and_loses_none(tmp_path: Path, upstream: Upstream) -> None:

@@ -23,6 +23,17 @@ LAST = ("message_stop", "response.completed", "response.incomplete", "response.f
 TELLING = re.compile(  # an event without any of these has nothing for us, and is not parsed
     rb'usage\w*"\s*:\s*\{|"error"|finish_?[rR]eason"\s*:\s*"|\[DONE\]|message_stop|response\.(?:completed|incomplete|failed)'
 )
+WORDS = (
+    b"usage",
+    b'"error"',
+    b"inish",
+    b"[DONE]",
+    b"message_stop",
+    b"response.completed",
+    b"response.incomplete",
+    b"response.failed",
+)
+# of which any such event has one: many times faster to look for
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +63,7 @@ def stream_texts(body: bytes) -> Iterator[bytes]:
     knows_model = False
     for block in body.split(b"\n\n"):
         has_model = not knows_model and b'"model' in block
-        if has_model or TELLING.search(block):
+        if has_model or (any(word in block for word in WORDS) and TELLING.search(block)):
             knows_model = knows_model or has_model
             yield from (event.data for event in (*parser.feed(block + b"\n\n"), *parser.end()))
 
