@@ -108,7 +108,7 @@ bench-circle: setup train-env ## corrections make the proposer better: record, e
 bench-evolve: setup ## the strategies of evolve on landscapes whose optimum is known, beside the first procy's rule
 	@$(BIN)/python -m bench.evolve
 
-bench-gateway: setup ## what the gateway costs, beside the same calls without it (CALLS=rows to count, ROUNDS=rounds)
+bench-gateway: setup ## what the gateway costs, beside the same calls without it (CALLS=rows to count, ROUNDS=rounds, RIVALS=1: and others)
 	@$(BIN)/python -m bench.gateway
 
 scale: setup ## every page on an empty database and on one of 200,000 turns (SCALE=turns), with pictures in artifacts/

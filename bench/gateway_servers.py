@@ -35,7 +35,7 @@ async def body_of(receive) -> bytes:
 
 async def upstream(scope, receive, send) -> None:
     body = await body_of(receive)
-    if b'"stream": true' not in body[:200]:
+    if b'"stream": true' not in body and b'"stream":true' not in body:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(REPLY)).encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": REPLY})
