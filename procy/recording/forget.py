@@ -219,9 +219,9 @@ def forget_injections(connection: sqlite3.Connection, session_id: str, turn_id: 
 
 
 def key_of(connection: sqlite3.Connection, session_id: str, turn_id: str) -> str:
-    """The name of a turn in its transcripts; "" where it came from the screen or its lines are gone."""
+    """The name of a turn in its transcripts or its stream; "" where it came from the screen or its lines are gone."""
     for turn in derived(connection, session_id):
-        if turn.source == "transcript" and write.turn_id(session_id, turn) == turn_id:
+        if turn.source in ("transcript", "stream") and write.turn_id(session_id, turn) == turn_id:
             return turn.key
     return ""
 

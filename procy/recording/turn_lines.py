@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from procy.errors import StoreError
+from procy.parse.streams.stamp import HEAD
 from procy.recording.traces import REPLACED, Traces
 from procy.recording.transcripts import reader_for
 from procy.store import write
@@ -87,6 +88,7 @@ def read_story(transcript: Transcript, lines: Sequence[bytes], files: Mapping[st
         if path in files:
             reader.give(path, files[path])
     turns |= {turn.key: turn for turn in reader.changed()}
+    owners = [stamp if (stamp := stamp_of(line)) in turns else owner for line, owner in zip(lines, owners, strict=True)]
     return Story(turns, owners, wanted)
 
 
@@ -95,11 +97,11 @@ def without_turn(
 ) -> list[bytes]:
     """The lines without the turn, by the first way that leaves the other turns as they were."""
     expected = {name: turn for name, turn in before.turns.items() if name != key}
-    own = lines_of(before.owners, key)
+    own = lines_of(before.owners, [stamp_of(line) == key for line in lines], key)
     rest = [line if owner else cleaned(line, traces) for line, owner in zip(lines, before.owners, strict=True)]
     first = min(own)
     for shapes in (set(), {first}, own):  # lines that must stay as a shape, for what they do to the turns around them
-        kept = [hollow(line) if n in shapes else GONE if n in own else line for n, line in enumerate(rest)]
+        kept = [hollow(line) if n in shapes else gone(line, traces) if n in own else line for n, line in enumerate(rest)]
         after = read_story(transcript, kept, files).turns
         if {name: turn for name, turn in after.items() if name != key} == expected:
             return kept
@@ -108,24 +110,48 @@ def without_turn(
     )
 
 
-def lines_of(owners: Sequence[str], key: str) -> set[int]:
-    """The numbers of the turn's lines, and of those between them that are nobody's."""
+def lines_of(owners: Sequence[str], asks: Sequence[bool], key: str) -> set[int]:
+    """The numbers of the turn's lines, and of those between them that are nobody's. ``asks``: whether a line is a stream's
+    message that began the turn, perhaps long before, while others were answered."""
     numbers = [number for number, owner in enumerate(owners) if owner == key]
-    return {number for number in range(numbers[0], numbers[-1] + 1) if owners[number] in ("", key)}
+    told = [number for number in numbers if not asks[number]] or numbers
+    between = range(told[0], told[-1] + 1)
+    return {number for number in numbers if asks[number]} | {number for number in between if owners[number] in ("", key)}
 
 
 def cleaned(line: bytes, traces: Traces) -> bytes:
-    """A line that is no turn's, without the words of the forgotten one: titles, queues, last prompts, summaries."""
-    record = read_json(line)
-    if record is None or not traces.in_json(record):
+    """A line that is no turn's, without the words of the forgotten one: titles, queues, last prompts, echoes, summaries."""
+    stamp, body = split(line)
+    record = read_json(body)
+    if record is None:
+        return stamp + GONE if stamp and traces.in_text(body.decode("utf-8", "replace")) else line
+    if not traces.in_json(record):
         return line
-    return json.dumps(traces.without(record), ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return stamp + json.dumps(traces.without(record), ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def gone(line: bytes, traces: Traces) -> bytes:
+    """Nothing of the line but when it came; of a note of procy's own all but the turn's words."""
+    stamp, _ = split(line)
+    return cleaned(line, traces) if b" # " in stamp else stamp + GONE
 
 
 def hollow(line: bytes) -> bytes:
     """The line's shape without its words."""
-    record = read_json(line)
-    return GONE if record is None else json.dumps(hollowed(record)).encode()
+    stamp, body = split(line)
+    record = read_json(body)
+    return stamp + (GONE if record is None else json.dumps(hollowed(record)).encode())
+
+
+def stamp_of(line: bytes) -> str:
+    """The time of a stream's line, by which it names the turn that it begins; "" for another transcript's."""
+    return split(line)[0].partition(b" ")[0].decode()
+
+
+def split(line: bytes) -> tuple[bytes, bytes]:
+    """The stamp of a stream's line, b"" for another transcript's, and the line itself."""
+    found = HEAD.match(line)
+    return (found[0], line[found.end() :]) if found else (b"", line)
 
 
 def hollowed(value: Any, name: str = "") -> Any:
