@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from procy.parse.streams.stamp import read_stamped
 from tests.clients.homes import HOMES, Home
 from tests.conftest import Lab, wait_until
 from tests.model_server import ModelServer
@@ -148,6 +149,53 @@ def test_codexs_own_lines_pass_and_are_understood(stage: Stage) -> None:
     turn = stage.lab.until_turns(1, 30)[0]
     assert str(turn["prompt"]).startswith("hello there") and turn["status"] == "done" and turn["output_tokens"]
     assert stage.lab.rows("SELECT name, status FROM tool_calls") == [{"name": "Bash", "status": "ok"}]
+
+
+@pytest.mark.parametrize("client", ["codex"])
+def test_codexs_own_protocol_passes_byte_for_byte_and_becomes_turns(stage: Stage) -> None:
+    program = stage.start("procy", "stream", "--", "codex", "app-server")
+    assert program.stdin and program.stdout
+    sent, said = [], []
+
+    def ask(**record: object) -> None:
+        sent.append(json.dumps(record).encode() + b"\n")
+        program.stdin.write(sent[-1])
+        program.stdin.flush()
+
+    def until(name: str, value: object) -> dict[str, Any]:
+        while line := program.stdout.readline():
+            said.append(line)
+            if (record := json.loads(line)).get(name) == value:
+                return record
+        raise AssertionError(f"no {name} {value}: {said}")
+
+    ask(id=1, method="initialize", params={"clientInfo": {"name": "test", "title": "a test", "version": "1"}})
+    until("id", 1)
+    ask(method="initialized")
+    wish = {"cwd": str(stage.home.work), "model": "scripted", "approvalPolicy": "never", "sandbox": "danger-full-access"}
+    ask(id=2, method="thread/start", params=wish)
+    thread = until("id", 2)["result"]["thread"]["id"]
+    for number, text in enumerate(("hello there\nrun: echo x", "and again"), 3):
+        ask(id=number, method="turn/start", params={"threadId": thread, "input": [{"type": "text", "text": text}]})
+        until("method", "turn/completed")
+    program.stdin.close()
+    said.append(program.stdout.read())
+    assert program.wait(60) == 0
+    turns = stage.lab.until_turns(2, 60)
+    assert [(str(turn["prompt"]).split("\n")[0], turn["status"]) for turn in turns] == [
+        ("hello there", "done"),
+        ("and again", "done"),
+    ]
+    assert all(turn["output_tokens"] and turn["agent_session_id"] == thread for turn in turns)
+    assert stage.lab.rows("SELECT name, status FROM tool_calls") == [{"name": "Bash", "status": "ok"}]
+    wait_until(lambda: stage.lab.rows("SELECT 1 FROM sessions WHERE status = 'ended'"), 60)
+    kept = [read_stamped(as_bytes(row["line"])) for row in stage.lab.rows("SELECT line FROM transcript_lines ORDER BY offset")]
+    for side, passed in (("<", b"".join(said)), (">", b"".join(sent))):
+        assert b"".join(one.line + b"\n" for one in kept if one and one.side == side) == passed
+
+
+def as_bytes(line: object) -> bytes:
+    return line if isinstance(line, bytes) else str(line).encode()
 
 
 @pytest.mark.parametrize("client", ["codex"])
