@@ -23,6 +23,7 @@ from procy.settings import Settings
 from procy.sidecar.log import log
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
+from procy.sidecar.subagents import SubAgents
 from procy.store import write
 from procy.store.db import iso
 from procy.types import PaneEvent
@@ -81,6 +82,7 @@ class StreamFollower:
         self.offset = row[0] if row else 0
         self.known = last_line(connection, self.transcript)
         self.parts = Parts()
+        self.agents = SubAgents(connection, self.rows, self.meta, spool.transcript)
         replay_conversation(connection, self.transcript, self.reader)
         self.last_ns = self.meta.started_ns
         self.told: dict[str, Any] = {}
@@ -101,6 +103,7 @@ class StreamFollower:
             self.take(lines, following, is_last)
         for entry in self.book.take(now_ns):
             self.rows.turn(entry.turn)
+        self.agents.tell(now_ns)
         self.tell()
         if not lines and not lives:
             self.finish()
@@ -115,6 +118,7 @@ class StreamFollower:
         lines = [(offset, line) for offset, line in whole if line is not None and offset > self.known]
         if is_last:
             lines += enumerate(self.parts.left(), following)
+        lines = self.agents.take(lines)
         safe = following if self.parts.first is None else self.parts.first
         self.rows.lines(self.transcript, lines, safe)
         self.offset = following
@@ -155,6 +159,7 @@ class StreamFollower:
             self.rows.turn(turn)
         status = "lost" if self.reader.ended is None else "ended"
         self.rows.change(status=status, ended_at=iso(self.last_ns), state=None)
+        self.agents.finish(self.last_ns, status)
         self.outbox.when_durable(self.spool.remove)
         self.finished = True
         log.info("the stream %s is over", self.id)

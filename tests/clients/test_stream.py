@@ -141,6 +141,24 @@ def test_an_interrupt_ends_the_turn_and_a_resumed_conversation_goes_on(stage: St
     assert [turn["status"] for turn in stage.lab.until_turns(2, 30)] == ["interrupted", "done"]
 
 
+@pytest.mark.parametrize("client", ["claude"])
+def test_a_sub_agent_becomes_a_session_below_its_parent(stage: Stage) -> None:
+    lines, words, status = stage.run("procy", "stream", "claude", sent=user("agent: run: echo from below"))
+    assert status == 0, words
+    theirs = [line for line in lines if line.get("parent_tool_use_id")]
+    print("RES", [str(l.get("tool_use_result"))[:200] for l in lines if l.get("tool_use_result")])
+    assert theirs, "the client tells of its sub-agent"
+    ended = lambda: stage.lab.rows("SELECT * FROM sessions WHERE status = 'ended' ORDER BY parent_id")  # noqa: E731
+    parent, child = wait_until(lambda: found if len(found := ended()) == 2 else None, 60)  # type: ignore[misc]
+    assert (child["parent_id"], child["origin"], parent["parent_id"]) == (parent["id"], "stream", None)
+    turns = {row["session_id"]: row for row in stage.lab.rows("SELECT * FROM turns ORDER BY seq DESC")}
+    of_child = turns[child["id"]]
+    assert (of_child["prompt"], of_child["status"], of_child["source"]) == ("run: echo from below", "done", "stream")
+    assert "from below" in str(of_child["response"])
+    calls = {(row["turn_id"], row["name"]) for row in stage.lab.rows("SELECT turn_id, name FROM tool_calls")}
+    assert calls == {(of_child["id"], "Bash"), (turns[parent["id"]]["id"], "Agent")}
+
+
 @pytest.mark.parametrize("client", ["codex"])
 def test_codexs_own_lines_pass_and_are_understood(stage: Stage) -> None:
     words = ("exec", "--json", "--skip-git-repo-check", "hello there\nrun: echo x")

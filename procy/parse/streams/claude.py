@@ -14,9 +14,11 @@ from procy.parse.transcripts.shapes import as_amount, as_blocks, as_dict, as_jso
 
 
 class Claude:
-    """See ``procy.parse.streams.events.Dialect``."""
+    """See ``procy.parse.streams.events.Dialect``. ``call``: of the sub-agent whose lines are read and no others'."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: str = "") -> None:
+        self.call = call
+        self.asked = False  # the sub-agent's prompt is known
         self.interrupted = False
         self.model = ""
 
@@ -30,8 +32,8 @@ class Claude:
         return []
 
     def said(self, record: dict[str, Any]) -> list[Event]:
-        if record.get("parent_tool_use_id"):
-            return []
+        if as_text(record.get("parent_tool_use_id")) != self.call:
+            return self._of_call(record) if self.call else []
         kind = record.get("type")
         if kind == "assistant":
             return self._assistant(as_dict(record.get("message")))
@@ -68,8 +70,31 @@ class Claude:
             events.append(Event(kind="file", file=file))
         if not events and prompt_text(content).startswith(INTERRUPTED):
             self.interrupted = True
-            events.append(Event(kind="interrupted"))
+            return [Event(kind="interrupted")]
+        if not events and self.call:
+            return self._asked(prompt_text(content))
         return events
+
+    def _of_call(self, record: dict[str, Any]) -> list[Event]:
+        """Its caller's lines about the sub-agent: its start and its end. A call that it outlives is answered before its end."""
+        if record.get("tool_use_id") == self.call and is_start(record):
+            return self._asked(as_text(record.get("prompt")))
+        if record.get("tool_use_id") == self.call and record.get("subtype") == "task_notification":
+            status = {"completed": "done", "failed": "error"}.get(as_text(record.get("status")), "interrupted")
+            return [Event(kind="end", key=self.call, status=status)]
+        details = record.get("tool_use_result")
+        for block in as_blocks(as_dict(record.get("message")).get("content")):
+            is_answer = block.get("type") == "tool_result" and block.get("tool_use_id") == self.call
+            if is_answer and not as_dict(details).get("isAsync"):
+                return [Event(kind="end", key=self.call, status="done" if tool_status(block, details) == "ok" else "error")]
+        return []
+
+    def _asked(self, prompt: str) -> list[Event]:
+        """Some versions tell the prompt twice."""
+        if self.asked or not prompt:
+            return []
+        self.asked = True
+        return [Event(kind="prompt", key=self.call, text=prompt)]
 
     def _result(self, record: dict[str, Any]) -> Event:
         cut, self.interrupted = self.interrupted, False
@@ -100,6 +125,11 @@ def system_events(record: dict[str, Any]) -> list[Event]:
         status = "open" if kind == "task_started" else "done"
         return [Event(kind="task", key=as_text(record.get("task_id")), status=status)]
     return []
+
+
+def is_start(record: dict[str, Any]) -> bool:
+    """Whether a line tells that a sub-agent begins (2.1.329)."""
+    return record.get("subtype") == "task_started" and record.get("task_type") == "local_agent"
 
 
 def block_event(block: dict[str, Any]) -> Event | None:

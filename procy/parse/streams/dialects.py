@@ -17,9 +17,10 @@ OF_GEMINI = ("init", "message")
 
 
 class Stream:
-    """Lines of both sides to events, whichever agent speaks."""
+    """Lines of both sides to events, whichever agent speaks. ``call``: of the sub-agent whose lines they are, or ""."""
 
-    def __init__(self) -> None:
+    def __init__(self, call: str = "") -> None:
+        self.call = call
         self.dialect: Dialect | None = None
 
     def sent(self, record: dict[str, Any]) -> list[Event]:
@@ -29,7 +30,7 @@ class Stream:
         return self._events(record, "said")
 
     def _events(self, record: dict[str, Any], side: str) -> list[Event]:
-        self.dialect = self.dialect or dialect_of(record)
+        self.dialect = self.dialect or (Claude(self.call) if self.call else dialect_of(record))
         if self.dialect is None:
             return []
         with suppress(*UNFORESEEN):

@@ -31,12 +31,13 @@ class Waiting(NamedTuple):
 
 
 class Reader:
-    """See ``procy.types.TranscriptReader``. ``agent_session_id`` is the stream's own name; turns carry the agent's."""
+    """See ``procy.types.TranscriptReader``. ``agent_session_id`` is the stream's own name, or that and, behind a slash,
+    the call that started a sub-agent of it; turns carry the agent's."""
 
     def __init__(self, agent_session_id: str) -> None:
         self.stream_id = agent_session_id
         self.conversation: str | None = None
-        self.stream = Stream()
+        self.stream = Stream(agent_session_id.partition("/")[2])
         self.generation = 0
         self.model: str | None = None
         self.current: Draft | None = None
