@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 CCR = "@musistudio/claude-code-router@2.0.0"
-LITELLM = "litellm[proxy]==1.106.2"
+LITELLM = "litellm[proxy]==1.108.7"
 OF_CLP = ("fastapi==0.119.0", "starlette==0.48.0")  # it does not start with newer ones
 COMING_S = 120.0
 KEY = "sk-of-the-bench-0123"
@@ -79,8 +79,11 @@ def litellm(stack: ExitStack, folder: Path, upstream: str) -> Rival | None:
         str(python.parent / "litellm"), "--config", str(folder / "config.yaml"), "--host", "127.0.0.1", "--port", str(port),
         "--num_workers", "1",
     ]  # fmt: skip
-    quiet = {"HOME": str(folder), "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    return stack.enter_context(running("LiteLLM", command, quiet, port, 10))
+    around = {
+        "HOME": str(folder), "LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",  # else it does not start; it listens on loopback only
+    }  # fmt: skip
+    return stack.enter_context(running("LiteLLM", command, around, port, 10))
 
 
 def clp(stack: ExitStack, folder: Path, upstream: str) -> Rival | None:
