@@ -146,7 +146,6 @@ def test_a_sub_agent_becomes_a_session_below_its_parent(stage: Stage) -> None:
     lines, words, status = stage.run("procy", "stream", "claude", sent=user("agent: run: echo from below"))
     assert status == 0, words
     theirs = [line for line in lines if line.get("parent_tool_use_id")]
-    print("RES", [str(l.get("tool_use_result"))[:200] for l in lines if l.get("tool_use_result")])
     assert theirs, "the client tells of its sub-agent"
     ended = lambda: stage.lab.rows("SELECT * FROM sessions WHERE status = 'ended' ORDER BY parent_id")  # noqa: E731
     parent, child = wait_until(lambda: found if len(found := ended()) == 2 else None, 60)  # type: ignore[misc]

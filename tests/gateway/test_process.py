@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from procy.capture.locks import is_locked
@@ -117,6 +118,22 @@ def test_build_body_and_quick_send(lab: Lab, upstream: Upstream) -> None:
     wait_until(lambda: lab.rows("SELECT 1 FROM exchanges WHERE wire = 'openai-responses' AND outcome = 'ok'"))
     refused = lab.procy("gateway", "quick-send", "please refuse", "gpt-x", check=False)
     assert refused.returncode == 1 and "too many" in refused.stdout
+
+
+@pytest.mark.faults
+def test_a_writer_that_is_killed_again_and_again_loses_nothing(lab: Lab) -> None:
+    found = launch.up(lab.places)
+    calls = 0
+    for _ in range(3):
+        old = wait_until(lambda: [one.pid for one in psutil.Process(found.pid).children()], what="a writer")[0]  # type: ignore[index]
+        for number in range(40):
+            assert post(lab, found.ports["claude"]) == 200
+            calls += 1
+            if number == 20:
+                os.kill(old, signal.SIGKILL)
+    kept = "SELECT 1 FROM exchanges WHERE outcome = 'ok' AND error IS NULL"
+    wait_until(lambda: len(lab.rows(kept)) == calls, 60, f"{calls} rows")
+    assert not lab.rows("SELECT 1 FROM exchanges WHERE outcome IS NOT 'ok'")
 
 
 @pytest.mark.faults
