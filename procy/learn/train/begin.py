@@ -86,7 +86,7 @@ def data_in(
         copy_data(data, folder / "data", plan)
         manifest = folder / "data" / "manifest.json"
         return None, str(json.loads(manifest.read_text(encoding="utf-8"))["sha256"]) if manifest.is_file() else ""
-    order = Order(methods=plan.methods, out=folder / "data", held_out=held_out)
+    order = Order(methods=plan.methods, out=folder / "data", held_out=held_out, model=plan.model)
     made, _ = carry_out(places, settings, order)
     for method in plan.methods:
         if not sum(made["rows"][method]["train"].values()):
