@@ -61,6 +61,7 @@ class Circle:
         own = {"OMP_NUM_THREADS": "1", "TERM": "xterm-256color", "PROCY_DEMO_TRANSCRIPTS": str(root / "conversations")}
         self.environment = {**kept, **self.places.environment, **own}
         self.work = root / "work"
+        os.environ["OMP_NUM_THREADS"] = "1"  # also where this process itself calls a trainer: two threads are slower
         make_repository(TASK, self.work)
         repo = find_repo(self.work, home / "shadows")
         contract = read_file(self.work / ".procy" / "eval.toml").contract
