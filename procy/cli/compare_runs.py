@@ -46,14 +46,18 @@ def compare_by_runs(
         if not agreed(f"Go on with {len(waiting)} runs?", given["yes"]):
             return None
     try:
-        trials.carry_out(
-            places, settings, trials.not_over(places, handles, sides), sides, lambda text: click.echo(printable(text), err=True)
-        )
+        trials.carry_out(places, settings, trials.not_over(places, handles, sides), sides, tell)
     except (ProcyError, KeyboardInterrupt):
         words = ["procy", "compare", names[0], "--against", names[1], *(word for one in handles for word in ("--run", one))]
         click.echo(f"go on with: {shlex.join(words)}", err=True)
         raise
     return compare_runs(places, *names, handles, given["seed"])
+
+
+def tell(text: str) -> None:
+    """But for what an engine says every two seconds while it starts: the runs write here too."""
+    if " s: " not in text:
+        click.echo(printable(text), err=True)
 
 
 def order_of(places: Places, settings: Settings, given: Mapping[str, Any]) -> Order:

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -18,9 +19,11 @@ import pytest
 from procy.errors import ConfigError, ProcyError
 from procy.learn.train.begin import copy_data
 from procy.learn.train.engines import Job, LinkLost
+from procy.learn.train.engines.local import Local
 from procy.learn.train.engines.parcel import as_tar, as_zip, unpack_adapter
 from procy.learn.train.engines.ray import Ray
 from procy.learn.train.engines.ssh import Ssh
+from procy.learn.train.follow import Follower
 from procy.learn.train.plan import Plan, Where, arguments_of, plan_from, stages, where_of
 from procy.settings import Settings
 from procy.settings.evolve import HostSettings
@@ -106,6 +109,12 @@ def test_what_cannot_begin_says_why_and_leaves_nothing(lab: Lab) -> None:
     assert done.returncode == 1 and ("procy train setup" in done.stderr or "nothing to learn from yet" in done.stderr)
     stand_in(lab)
     assert "nothing to learn from yet for sft" in lab.procy("train", check=False).stderr
+    data = data_in(lab.root / "data")
+    nowhere = lab.procy("train", "--data", str(data), "--model", "/no/model", check=False)
+    assert nowhere.returncode == 1 and "there is no folder /no/model. Name the base's folder" in nowhere.stderr
+    (data / "dpo" / "train.jsonl").write_text('{"prompt": 1}\n\n{"prompt"\n')
+    broken = lab.procy("train", "--data", str(data), check=False)
+    assert f"line 3 of {data}/dpo/train.jsonl is no JSON" in broken.stderr
     assert "there is no host 'big'" in lab.procy("train", "--where", "ssh:big", check=False).stderr
     assert not list((Path(lab.places.home) / "trainings").glob("*"))
     assert lab.rows("SELECT 1 FROM trainings") == []
@@ -189,6 +198,17 @@ def test_a_link_that_dies_while_the_adapter_comes_is_no_end(
     with pytest.raises(ProcyError) as caught:
         engine.fetch(job_in(tmp_path, Where("ssh", "big")))
     assert caught.type is error
+
+
+def test_a_full_disk_is_the_reason_whatever_the_trainer_says(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(lab)
+    open_writer(lab.places.db).close()
+    lab.procy("train", "--data", str(data_in(lab.root / "data")), "--", "--fail", "/no/file", check=False)
+    [row] = lab.rows("SELECT * FROM trainings")
+    assert row["error"] == "there is not enough memory for this model. Use --batch-size 1"
+    found = Follower(lab.places, Settings(), {**row, "arguments": {}, "job": None}, Local())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert found.why("lost") == f"the disk of {row['folder']} is full. Make room, then: procy train resume"
 
 
 class Head(http.server.BaseHTTPRequestHandler):
