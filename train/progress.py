@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 FULL = ("the disk is full", "Make room, then: procy train resume")
+NO_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # of a GPU, of torch's two allocators
 ROOM = 1 << 16  # bytes: with less than that nothing can be written
 
 
@@ -82,7 +83,7 @@ def words_of(error: BaseException) -> tuple[str, str]:
         return "it was interrupted", "Go on with: procy train resume, or the same command"
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text:
         return FULL
-    without_room = any(words in text.lower() for words in ("out of memory", "not enough memory"))  # of a GPU, of the processor
+    without_room = any(words in text.lower() for words in NO_MEMORY)
     if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError) or without_room:
         remedy = "Use --batch-size 1, a shorter --max-length, --qlora, or more processes with train/accelerate/fsdp2.yaml"
         return "there is not enough memory for this model", remedy

@@ -216,6 +216,7 @@ class Head(http.server.BaseHTTPRequestHandler):
 
     asked: ClassVar[list[tuple[str, str, str]]] = []
     log = ""
+    busy = False
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -227,7 +228,10 @@ class Head(http.server.BaseHTTPRequestHandler):
             wanted = json.loads(body)
             assert (wanted["entrypoint"], wanted["entrypoint_num_gpus"]) == ("python train/run.py work .", 2)
         data = json.dumps(told).encode()
-        self.send_response(200)
+        status = 200
+        if self.busy and self.path.startswith("/api/jobs/"):
+            status, data = (500, b"No available agent to submit job, please try again later.") if body else (404, b"no such job")
+        self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -264,6 +268,13 @@ def test_a_job_of_ray_is_sent_looked_at_and_stopped(head: str, tmp_path: Path, m
     assert {one[2] for one in Head.asked} == {"Bearer secret"}
     with pytest.raises(LinkLost):
         Ray("127.0.0.1:1").look(job, {})
+
+
+def test_a_head_that_takes_no_job_yet_is_waited_for(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Head, "busy", True)
+    monkeypatch.setattr(Head, "asked", [])
+    with pytest.raises(LinkLost, match="Ray takes no job yet"):
+        Ray(head).submit(job_in(tmp_path, Where("ray", head)))
 
 
 def test_a_file_is_data_for_every_stage(tmp_path: Path) -> None:
