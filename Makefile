@@ -69,7 +69,12 @@ $(TRAIN)/.complete: train/requirements.txt
 	@$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -r train/requirements.txt
 	@touch $@
 
-train-test: setup train-env ## a tiny model learns from corrections, on the processor, under 5 minutes (SEEDS=1: a quick look)
+$(TRAIN)/.ray: $(TRAIN)/.complete train/ray.txt
+	@echo "procy: installing Ray into $(TRAIN), for a head on loopback (0.3 GB)" >&2
+	@$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check -r train/ray.txt
+	@touch $@
+
+train-test: setup train-env $(TRAIN)/.ray ## a tiny model learns from corrections, on the processor, under 5 minutes (SEEDS=1: a quick look)
 	@SEEDS=$(SEEDS) $(BIN)/python -m pytest -m train tests/train # in one process: each would make all lessons again
 	@cat artifacts/train-test.txt
 

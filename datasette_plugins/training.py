@@ -16,6 +16,7 @@ from procy.learn.export.columns import METHODS
 from procy.learn.export.order import Order, carry_out
 from procy.learn.rows import CATEGORIES, REASONS, look
 from procy.settings import Settings, load_settings
+from procy.store import datasets
 from procy.store import training as store
 from procy.ui import guard
 from procy.ui.pages import Pages
@@ -39,22 +40,29 @@ def training(pages: Pages, connection: sqlite3.Connection, request: Request) -> 
     def turned(to: int) -> str:
         return "?" + urlencode({**same, **({"only": only} if only else {}), "page": to})
 
-    adapters, *made = pieces(pages, connection)
+    adapters, *trained = pieces(pages, connection)
     settings = load_settings(pages.places)
     context = {
         "categories": CATEGORIES, "chosen": chosen, "counts": looks, "reasons": REASONS, "only": only, "every": every,
         "rows": looks[chosen].rows[:PAGE], "page": page, "same": urlencode(same), "humans": store.human_prompts(connection),
         "older": turned(page + 1) if len(looks[chosen].rows) > PAGE else None, "newer": turned(page - 1) if page > 1 else None,
-        "later": datasets(connection), "adapters": adapters, "trainings": made, "train": settings.train,
+        "datasets": made(connection), "adapters": adapters, "trainings": trained, "train": settings.train,
         "places": places_of(settings),
     }  # fmt: skip
     return pages.html("training.html", context)
 
 
-def datasets(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The newest exports, with all columns that the table has."""
-    columns, rows = store.newest_of(connection, "datasets", LATER)
-    return {"columns": columns, "rows": [tuple(row) for row in rows]}
+def made(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    """The newest exports, each with its length in words; "" where it was not counted yet."""
+    found = datasets.newest(connection, LATER)
+    return [{**row, "length": length_of(row["manifest"].get("lengths"))} for row in found]
+
+
+def length_of(lengths: Mapping[str, Any] | None) -> str:
+    if not lengths or not lengths["files"]:
+        return ""
+    most = max(one["most"] for one in lengths["files"].values())
+    return f"{sum(one['total'] for one in lengths['files'].values()):,} {lengths['unit']}, at most {most:,} a row"
 
 
 def places_of(settings: Settings) -> list[str]:

@@ -110,7 +110,9 @@ class Lab:
 
     # -- procy ----------------------------------------------------------------------------------------------------------
 
-    def procy(self, *arguments: str, check: bool = True, inside: bool = False) -> subprocess.CompletedProcess[str]:
+    def procy(
+        self, *arguments: str, check: bool = True, inside: bool = False, timeout_s: float = 60
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command, outside tmux or as if from the pane."""
         environment = dict(self.environment)
         if inside:
@@ -121,7 +123,7 @@ class Lab:
             cwd=self.work,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout_s,
         )
         if check and done.returncode:
             raise AssertionError(f"procy {arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}")

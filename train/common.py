@@ -91,10 +91,14 @@ def held_out(given: argparse.Namespace, method: str) -> list[Row]:
 
 def tokenizer_of(given: argparse.Namespace) -> Any:
     """Raises Stop."""
+    if given.model.startswith(("/", "~", ".")) and not Path(given.model).is_dir():
+        raise Stop(f"there is no folder {given.model}", "Name the base's folder, or its name on a hub")
     try:
         tokenizer = AutoTokenizer.from_pretrained(given.model)
     except OSError as error:
-        raise Stop(f"the model {given.model} cannot be read ({str(error).splitlines()[0]})", "Give a folder with it") from None
+        raise Stop(
+            f"the model {given.model} cannot be read ({str(error).splitlines()[0]})", "Name a folder that has it"
+        ) from None
     if not tokenizer.chat_template:
         raise Stop(f"the model {given.model} has no chat template", "Take one that was made for conversations (…-Instruct)")
     return tokenizer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
+
+FULL = ("the disk is full", "Make room, then: procy train resume")
+NO_MEMORY = ("out of memory", "not enough memory", "allocate memory")  # of a GPU, of torch's two allocators
+ROOM = 1 << 16  # bytes: with less than that nothing can be written
 
 
 class Stop(Exception):
@@ -49,7 +54,7 @@ def in_words(progress: Progress) -> Iterator[None]:
     except BaseException as error:
         if isinstance(error, SystemExit) and not error.code:
             raise
-        what, remedy = words_of(error)
+        what, remedy = words_of(error) if isinstance(error, Stop) or not is_full(progress.path) else FULL
         if not isinstance(error, (Stop, KeyboardInterrupt, SystemExit)):
             traceback.print_exc()
         try:
@@ -61,6 +66,14 @@ def in_words(progress: Progress) -> Iterator[None]:
         sys.exit(f"train: {Stop(what, remedy)}")
 
 
+def is_full(path: Path) -> bool:
+    """Libraries that write weights call a full disk by other names."""
+    try:
+        return shutil.disk_usage(path.parent).free < ROOM
+    except OSError:
+        return False
+
+
 def words_of(error: BaseException) -> tuple[str, str]:
     """(what, remedy)."""
     text = str(error) or type(error).__name__
@@ -69,8 +82,9 @@ def words_of(error: BaseException) -> tuple[str, str]:
     if isinstance(error, KeyboardInterrupt):
         return "it was interrupted", "Go on with: procy train resume, or the same command"
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text:
-        return "the disk is full", "Make room, then: procy train resume"
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError) or "out of memory" in text.lower():
+        return FULL
+    without_room = any(words in text.lower() for words in NO_MEMORY)
+    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError) or without_room:
         remedy = "Use --batch-size 1, a shorter --max-length, --qlora, or more processes with train/accelerate/fsdp2.yaml"
         return "there is not enough memory for this model", remedy
     if type(error).__name__ == "DataError":

@@ -22,7 +22,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PIECE = 1 << 20  # bytes that one look brings at most
 GRACE_S = 20.0  # from the wish to end until the end
+RESERVE, ROOM = ".reserve", 1 << 14  # bytes that are there for exit.json also when the disk is full
 COPIES = ("progress.jsonl", "log")
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)  # of a process, of a container
+KILLED_WORDS = (
+    "run: the trainer was killed, as systems do when memory runs out. Use --batch-size 1, a shorter --max-length "
+    "or --qlora; or make room, then: procy train resume"
+)
 
 
 def start(folder: Path) -> dict[str, object]:
@@ -46,12 +52,15 @@ def work(folder: Path) -> int:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TOKENIZERS_PARALLELISM": "false", **order.get("environment", {})}
     code = 0
     try:
+        write(folder / RESERVE, " " * ROOM)
         for number, stage in enumerate(order["stages"]):
             if (folder / stage[stage.index("--output") + 1] / "procy.json").exists():
                 continue  # done before it was started again
             command = command_of(folder, order, stage, number)
             print("+", *command, flush=True)
             code = subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
+            if code in KILLED:
+                print(KILLED_WORDS, flush=True)
             if code:
                 break
     except OSError as error:
@@ -59,6 +68,7 @@ def work(folder: Path) -> int:
         code = 127
     if not code and order.get("share"):
         shutil.copytree(folder / "adapter", Path(order["share"]) / "adapter", dirs_exist_ok=True)
+    (folder / RESERVE).unlink(missing_ok=True)
     write(folder / "exit.json", json.dumps({"code": code, "at": time.time()}))
     return code
 

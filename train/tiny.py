@@ -19,6 +19,7 @@ import json
 import random
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,11 @@ def make_base(folder: Path, seed: int, steps: int = STEPS) -> None:
         num_key_value_heads=2, max_position_embeddings=512, tie_word_embeddings=True, eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id, bos_token_id=None,
     ))  # fmt: skip
+
+    @cache
+    def tokens(text: str, answer: str) -> list[int]:
+        return ids_of(tokenizer, [*asked(text), *(said(answer) if answer else [])], opens=not answer)
+
     chance = random.Random(f"base {seed}")
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=RATE, total_steps=steps, pct_start=0.1)
@@ -164,8 +170,7 @@ def make_base(folder: Path, seed: int, steps: int = STEPS) -> None:
         ids, labels = [], []
         for _ in range(BATCH):
             file, _, text = task(chance)
-            prompt = ids_of(tokenizer, asked(text), opens=True)
-            whole = ids_of(tokenizer, [*asked(text), *said(base_answer(chance, file))])
+            prompt, whole = tokens(text, ""), tokens(text, base_answer(chance, file))
             ids.append(whole)
             labels.append([-100] * len(prompt) + whole[len(prompt) :])
         wide = max(map(len, ids))

@@ -7,14 +7,17 @@ the prompts of the first runs. The curve after must lie above the curve before; 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ from procy.store.write import written
 
 HERE = Path(__file__).parent
 TASK = "ann"
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
 CONFIG = """\
 [proxy_model]
 temperature = 0.7
@@ -61,6 +65,7 @@ class Circle:
         own = {"OMP_NUM_THREADS": "1", "TERM": "xterm-256color", "PROCY_DEMO_TRANSCRIPTS": str(root / "conversations")}
         self.environment = {**kept, **self.places.environment, **own}
         self.work = root / "work"
+        os.environ["OMP_NUM_THREADS"] = "1"  # also where this process itself calls a trainer: two threads are slower
         make_repository(TASK, self.work)
         repo = find_repo(self.work, home / "shadows")
         contract = read_file(self.work / ".procy" / "eval.toml").contract
@@ -77,6 +82,7 @@ class Circle:
     def run(self, words: Sequence[str]) -> str:
         """Raises RuntimeError with what it said."""
         done = subprocess.run(words, cwd=self.work, env=self.environment, capture_output=True, text=True, check=False)
+        reap()
         if done.returncode:
             raise RuntimeError(f"{' '.join(words[:6])} …: {done.stderr[-2000:]}")
         return done.stdout
@@ -140,6 +146,23 @@ class Circle:
         return found
 
 
+def adopt_orphans() -> bool:
+    """Engines and panes outlive whoever starts them: as children of this process their time is counted (Linux only)."""
+    return sys.platform == "linux" and ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0) == 0
+
+
+def reap() -> None:
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def cpu_seconds() -> float:
+    """Of this process and all that it started and that ended."""
+    whole = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in whole)
+
+
 def kept_before(tries: dict[str, Any], row: dict[str, Any]) -> int:
     """Steps from the start to the try's parent."""
     count, parent = 0, tries.get(row["parent_id"] or "")
@@ -157,16 +180,20 @@ def main() -> int:
     given = parser.parse_args()
     settings = load_settings(Places("", "", "", os.devnull))
     python = os.environ.get("PROCY_TRAIN_PYTHON") or environment.trainer(Places("", "", "", ""), settings)
+    counts_all = adopt_orphans()
     with tempfile.TemporaryDirectory(prefix="procy-circle-") as name:
         circle = Circle(Path(name), python, given.tries)
         try:
-            return turn(circle, given)
+            result = turn(circle, given)
         finally:
             circle.procy("serve", "stop")
-            circle.say("over")
+    circle.say("over")
+    show(given, result, cpu_seconds() if counts_all else float("nan"))
+    return 0 if result["verdict"] == "better" else 1
 
 
-def turn(circle: Circle, given: argparse.Namespace) -> int:
+def turn(circle: Circle, given: argparse.Namespace) -> dict[str, Any]:
+    """The comparison of the curves, before and after."""
     base = circle.root / "tiny-proxy"
     circle.say("making a tiny model that knows the words, and not when to say them")
     circle.run([circle.python, str(HERE / "base.py"), str(base), str(given.seed)])
@@ -189,19 +216,18 @@ def turn(circle: Circle, given: argparse.Namespace) -> int:
     sides = [circle.scores([some[seed] for seed in seeds]) for some in (after, before)]
     result = curves.result_of(dict(enumerate(zip(*sides, strict=True))), random.Random("circle"))
     result["verdict"], result["reasons"] = curves.verdict_of(result)
-    show(circle.tries, result)
-    return 0 if result["verdict"] == "better" else 1
+    return result
 
 
-def show(tries: int, result: dict[str, Any]) -> None:
+def show(given: argparse.Namespace, result: dict[str, Any], cpu_s: float) -> None:
     before, after = (result["curves"][name] for name in ("against", "adapter"))
-    rows = [[prompts, f"{before[prompts]:.3f}", f"{after[prompts]:.3f}"] for prompts in range(tries + 1)]
+    rows = [[prompts, f"{before[prompts]:.3f}", f"{after[prompts]:.3f}"] for prompts in range(given.tries + 1)]
     table("part of the way from the start to the best there is", ("prompts", "before", "after"), rows, "after above before")
     for line in result["reasons"]:
         print(line)
     gain, low, high = (float("nan") if end is None else end for end in result["gain"])
     print(f"RESULT circle verdict={result['verdict']} before={before[-1]:.3f} after={after[-1]:.3f} gain={gain:.3f} "
-          f"low={low:.3f} high={high:.3f} p={result['p']:.4f}")  # fmt: skip
+          f"low={low:.3f} high={high:.3f} p={result['p']:.4f} seeds={given.seeds} cpu_s={cpu_s:.0f}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -95,6 +95,10 @@ def report(manifest: dict[str, Any], place: Path | None) -> None:
         if count
     ]  # fmt: skip
     table(rows, ("KIND", "SPLIT", "ROWS", "FROM"))
+    lengths = manifest.get("lengths", {"files": {}})
+    for name, one in lengths["files"].items():
+        words = f"{one['total']:,} {lengths['unit']}; a row has {one['median']:,}, at most {one['most']:,}"
+        click.echo(f"{name}: {words}", err=True)
     for category, counts in manifest["dropped"].items():
         told = ", ".join(f"{count} {manifest['reasons'].get(reason, reason)}" for reason, count in counts.items())
         click.echo(f"left out of {category}: {told}", err=True)

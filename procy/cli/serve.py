@@ -80,7 +80,7 @@ def base_command(model: str, words: tuple[str, ...], db: str | None, **given: An
 @db_option
 def back_command(force: bool, db: str | None) -> None:
     """Serve what was served before; where nothing is served now, what was last."""
-    from procy.learn.serve.wish import wish_from
+    from procy.learn.serve.wish import wish_of
 
     places = places_of(db)
     with database(places) as connection:
@@ -91,9 +91,7 @@ def back_command(force: bool, db: str | None) -> None:
             before = next((row for row in servings.newest(connection, 100) if row["ready_at"]), None)
     if before is None:
         raise ServeError("nothing was served before", "See: procy serve status")
-    wish = wish_from(before["arguments"])
-    handle = before["name"] if before["adapter_id"] else before["adapter_path"] or ""  # what "last" was then
-    carry_out(places, replace(wish, adapter=handle, base=before["base"], force=force), asks=False)
+    carry_out(places, replace(wish_of(before), force=force), asks=False)
 
 
 @serve_command.command("status")

@@ -95,10 +95,10 @@ class Gathering:
             if row.source["at"] < self.since:
                 continue
             found = row.reason or make(row)
+            if self.sessions and self.whose(row, found) not in self.sessions:
+                continue
             if isinstance(found, str):
                 self.drop(category, found)
-                continue
-            if self.sessions and found.group not in self.sessions:
                 continue
             text = f"{found.chosen}\0{found.rejected}" if pairs else found.chosen
             if known[found.split].has_near(text):
@@ -192,6 +192,10 @@ class Gathering:
             "WHERE turns.id = ?", (turn_id,)
         ).fetchone()  # fmt: skip
         return row[0] if row else None
+
+    def whose(self, row: Row, found: Example | str) -> str | None:
+        """The group of a row, also of one that is left out."""
+        return found.group if isinstance(found, Example) else self.group_of(row.source["turn_id"], row.source["try_id"])
 
     def sessions_of(self, group: str, turn_id: str | None, try_id: str | None) -> tuple[str, ...]:
         rows = self.connection.execute(

@@ -46,3 +46,15 @@ def incremental(connection: sqlite3.Connection, limit: int) -> list[sqlite3.Row]
     return connection.execute(
         "SELECT id, method, path, rows, created_at FROM datasets WHERE is_incremental ORDER BY created_at DESC LIMIT ?", (limit,)
     ).fetchall()
+
+
+def newest(connection: sqlite3.Connection, limit: int) -> list[dict[str, Any]]:
+    """Of all kinds; the manifest read."""
+    rows = connection.execute(
+        "SELECT id, method, path, rows, sha256, is_incremental, manifest, created_at FROM datasets "
+        "ORDER BY created_at DESC LIMIT ?",
+        (limit,),
+    )
+    names = [column[0] for column in rows.description]
+    found = [dict(zip(names, values, strict=True)) for values in rows]
+    return [{**row, "manifest": json.loads(row["manifest"])} for row in found]

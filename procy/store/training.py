@@ -6,7 +6,6 @@
 import sqlite3
 from collections.abc import Iterator
 
-NEWEST_BY = ("created_at", "started_at", "at", "rowid")
 HUMAN = """
 SELECT turns.id, turns.prompt AS text, turns.kind, turns.started_at AS at, turns.id AS turn_id, NULL AS try_id,
        sessions.agent, sessions.name AS session, sessions.cwd,
@@ -49,10 +48,3 @@ def human_prompts(connection: sqlite3.Connection) -> int:
         "WHERE activity.origin = 'human' AND (parent_id IS NULL OR pane_id IS NOT NULL)"
     ).fetchone()[0]
     return found
-
-
-def newest_of(connection: sqlite3.Connection, table: str, limit: int) -> tuple[list[str], list[sqlite3.Row]]:
-    """The columns of a table, whichever it has, and its newest rows."""
-    columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
-    order = next((name for name in NEWEST_BY if name in columns), "rowid")
-    return columns, connection.execute(f"SELECT * FROM {table} ORDER BY {order} DESC LIMIT ?", (limit,)).fetchall()

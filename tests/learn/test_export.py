@@ -182,6 +182,29 @@ def test_a_folder_of_somebody_elses_is_left_alone(places: Places, tmp_path: Path
         export(places, tmp_path / "out")
 
 
+def test_of_one_session_alone(places: Places, tmp_path: Path) -> None:
+    for session, numbers in (("A" * 26, (1, 2)), ("B" * 26, (3, 4, 5))):
+        talk(places, session, ["/clear", *map(asked, numbers), "y"])
+    manifest = export(places, tmp_path / "out", sessions=frozenset({"A" * 26}))
+    assert {row["completion"][0]["content"] for row in rows(tmp_path / "out/sft/train.jsonl")} == {asked(1), asked(2)}
+    assert manifest["dropped"] == {"human": {"command": 1, "answer": 1}}, "what is left out of others is not told"
+
+
+def test_how_long_rows_are(places: Places, tmp_path: Path) -> None:
+    [turn] = talk(places, "A" * 26, ["Do it"])
+    correct(places, turn, "Do it", "Do it well, and tell me what you measured")
+    lengths = export(places, tmp_path / "out", "sft", "dpo")["lengths"]
+    assert (lengths["unit"], lengths["tokenizer"], list(lengths["files"])) == (
+        "characters",
+        "",
+        ["dpo/train.jsonl", "sft/train.jsonl"],
+    )
+    [row] = rows(tmp_path / "out/dpo/train.jsonl")
+    known = sum(len(one["content"]) for one in row["prompt"]) + len("Do it well, and tell me what you measured")
+    assert lengths["files"]["dpo/train.jsonl"] == {"rows": 1, "total": known, "median": known, "p95": known, "most": known}
+    assert f"| dpo/train.jsonl | 1 | {known} |" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_one_file(places: Places, tmp_path: Path) -> None:
     talk(places, "A" * 26, [asked(1), asked(2)])
     export(places, tmp_path / "rows.jsonl")

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -18,9 +19,11 @@ import pytest
 from procy.errors import ConfigError, ProcyError
 from procy.learn.train.begin import copy_data
 from procy.learn.train.engines import Job, LinkLost
+from procy.learn.train.engines.local import Local
 from procy.learn.train.engines.parcel import as_tar, as_zip, unpack_adapter
 from procy.learn.train.engines.ray import Ray
 from procy.learn.train.engines.ssh import Ssh
+from procy.learn.train.follow import Follower
 from procy.learn.train.plan import Plan, Where, arguments_of, plan_from, stages, where_of
 from procy.settings import Settings
 from procy.settings.evolve import HostSettings
@@ -106,6 +109,12 @@ def test_what_cannot_begin_says_why_and_leaves_nothing(lab: Lab) -> None:
     assert done.returncode == 1 and ("procy train setup" in done.stderr or "nothing to learn from yet" in done.stderr)
     stand_in(lab)
     assert "nothing to learn from yet for sft" in lab.procy("train", check=False).stderr
+    data = data_in(lab.root / "data")
+    nowhere = lab.procy("train", "--data", str(data), "--model", "/no/model", check=False)
+    assert nowhere.returncode == 1 and "there is no folder /no/model. Name the base's folder" in nowhere.stderr
+    (data / "dpo" / "train.jsonl").write_text('{"prompt": 1}\n\n{"prompt"\n')
+    broken = lab.procy("train", "--data", str(data), check=False)
+    assert f"line 3 of {data}/dpo/train.jsonl is no JSON" in broken.stderr
     assert "there is no host 'big'" in lab.procy("train", "--where", "ssh:big", check=False).stderr
     assert not list((Path(lab.places.home) / "trainings").glob("*"))
     assert lab.rows("SELECT 1 FROM trainings") == []
@@ -191,11 +200,23 @@ def test_a_link_that_dies_while_the_adapter_comes_is_no_end(
     assert caught.type is error
 
 
+def test_a_full_disk_is_the_reason_whatever_the_trainer_says(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(lab)
+    open_writer(lab.places.db).close()
+    lab.procy("train", "--data", str(data_in(lab.root / "data")), "--", "--fail", "/no/file", check=False)
+    [row] = lab.rows("SELECT * FROM trainings")
+    assert row["error"] == "there is not enough memory for this model. Use --batch-size 1"
+    found = Follower(lab.places, Settings(), {**row, "arguments": {}, "job": None}, Local())
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert found.why("lost") == f"the disk of {row['folder']} is full. Make room, then: procy train resume"
+
+
 class Head(http.server.BaseHTTPRequestHandler):
     """As much of a Ray head as is asked."""
 
     asked: ClassVar[list[tuple[str, str, str]]] = []
     log = ""
+    busy = False
 
     def answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -207,7 +228,10 @@ class Head(http.server.BaseHTTPRequestHandler):
             wanted = json.loads(body)
             assert (wanted["entrypoint"], wanted["entrypoint_num_gpus"]) == ("python train/run.py work .", 2)
         data = json.dumps(told).encode()
-        self.send_response(200)
+        status = 200
+        if self.busy and self.path.startswith("/api/jobs/"):
+            status, data = (500, b"No available agent to submit job, please try again later.") if body else (404, b"no such job")
+        self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -244,6 +268,13 @@ def test_a_job_of_ray_is_sent_looked_at_and_stopped(head: str, tmp_path: Path, m
     assert {one[2] for one in Head.asked} == {"Bearer secret"}
     with pytest.raises(LinkLost):
         Ray("127.0.0.1:1").look(job, {})
+
+
+def test_a_head_that_takes_no_job_yet_is_waited_for(head: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Head, "busy", True)
+    monkeypatch.setattr(Head, "asked", [])
+    with pytest.raises(LinkLost, match="Ray takes no job yet"):
+        Ray(head).submit(job_in(tmp_path, Where("ray", head)))
 
 
 def test_a_file_is_data_for_every_stage(tmp_path: Path) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
+from itertools import count
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 import pytest
@@ -17,18 +21,68 @@ SCRIPTS = ROOT / "train"
 PYTHON = Path(os.environ.get("PROCY_TRAIN_PYTHON") or ROOT / ".venv-train" / "bin" / "python")
 SEEDS = int(os.environ.get("SEEDS") or 3)
 RESULTS = ROOT / "artifacts" / "train-test.txt"
+ALONE = {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
 STAGES = ("base", "sft", "control", "sft+dpo")
 SFT = ("--epochs", "60", "--lr", "2e-3")
 DPO = ("--epochs", "15", "--lr", "1e-3")
 
 
-def script(name: str, *words: object, launcher: tuple[str, ...] = (), check: bool = True, **environment: str) -> Any:
-    """A script of train/, run in its own environment; the finished process."""
-    if not PYTHON.exists():
-        pytest.fail("there is no training environment: make train-env")
-    command = [str(PYTHON), *launcher, str(SCRIPTS / name), *map(str, words)]
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", **environment}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+class Forge:
+    """The one process that has imported torch; what it is given runs in forks of it, any number at once."""
+
+    def __init__(self) -> None:
+        if not PYTHON.exists():
+            pytest.fail("there is no training environment: make train-env")
+        self.process = subprocess.Popen(
+            [str(PYTHON), str(Path(__file__).parent / "warm.py"), str(SCRIPTS)], env={**os.environ, **ALONE}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self.numbers, self.lock = count(), Lock()
+        self.waiting: dict[int, Future[int]] = {}
+        Thread(target=self.listen, daemon=True).start()
+
+    def listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            found = json.loads(line)
+            self.waiting[found["number"]].set_result(found["code"])
+        for one in self.waiting.values():
+            if not one.done():
+                one.set_exception(RuntimeError(f"warm.py ended with {self.process.wait()}"))
+
+    def run(self, argv: list[str]) -> subprocess.CompletedProcess[str]:
+        number, ending = next(self.numbers), Future[int]()
+        self.waiting[number] = ending
+        with tempfile.TemporaryDirectory(prefix="procy-warm-") as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            order = {"number": number, "argv": argv, "out": str(out), "err": str(err)}
+            with self.lock:
+                assert self.process.stdin is not None
+                print(json.dumps(order), file=self.process.stdin, flush=True)
+            code = ending.result()
+            return subprocess.CompletedProcess(argv, code, out.read_text(), err.read_text())
+
+
+@cache
+def forge() -> Forge:
+    return Forge()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def put_out() -> Iterator[None]:
+    yield
+    if forge.cache_info().currsize:
+        forge().process.communicate(timeout=60)
+
+
+def script(name: str, *words: object, launcher: tuple[str, ...] = (), check: bool = True) -> Any:
+    """A script of train/, run in its own environment; the finished process. ``launcher``: words that start it otherwise."""
+    argv = [str(SCRIPTS / name), *map(str, words)]
+    if launcher:
+        command = [str(PYTHON), *launcher, *argv]
+        done = subprocess.run(command, env={**os.environ, **ALONE}, capture_output=True, text=True, check=False)
+    else:
+        done = forge().run(argv)
     assert not check or done.returncode == 0, f"{name}: {done.stdout[-1500:]}\n{done.stderr[-3000:]}"
     return done
 
@@ -102,7 +156,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 @cache
 def probe(code: str, *words: str) -> str:
     """What a piece of Python prints in the training environment."""
-    variables = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run([str(PYTHON), "-c", code, *words], env=variables, capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory(prefix="procy-probe-") as folder:
+        program = Path(folder) / "probe.py"
+        program.write_text(code)
+        done = forge().run([str(program), *words])
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout

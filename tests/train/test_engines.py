@@ -28,7 +28,9 @@ def trained(lab: Lab, small: Small, *words: str) -> dict[str, Any]:
     open_writer(lab.places.db).close()
     lab.environment |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     data = small.folder / "right"
-    done = lab.procy("train", "--json", "--data", str(data), "--model", str(small.base), *SHORT, *words, check=False)
+    done = lab.procy(
+        "train", "--json", "--data", str(data), "--model", str(small.base), *SHORT, *words, check=False, timeout_s=600
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["status"] == "done", (found["error"], lab.procy("train", "logs").stdout[-3000:])
     return found
@@ -50,7 +52,7 @@ def test_sft_then_dpo_here(lab: Lab, small: Small) -> None:
 def head(tmp_path: Path) -> Iterator[str]:
     """The address of a Ray head."""
     if not RAY.exists():
-        pytest.skip("Ray is not in the training environment: .venv-train/bin/pip install 'ray[default]==2.60.0'")
+        pytest.fail("Ray is not in the training environment: make train-test puts it there")
     with socket.socket() as one, socket.socket() as other:
         one.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", 0))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from tests.train.conftest import SFT, Small, script, told
+from tests.train.conftest import SFT, Small, probe, script, told
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(900)]
 
@@ -25,6 +26,24 @@ def test_fewer_processes_than_wanted_are_refused(small: Small, tmp_path: Path) -
     given = ("--data", small.folder / "right", "--model", small.base, "--output", tmp_path)
     done = script("sft.py", *given, "--world", 2, check=False)
     assert done.returncode == 1 and "there are 1 processes and should be 2" in done.stderr
+
+
+LENGTHS = """
+import json, sys, measure
+from transformers import AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+rows = [json.loads(line) for line in open(sys.argv[2])]
+sides = [[row[name] for name in ("chosen", "rejected")] for row in rows]
+print(json.dumps([max(len(measure.ids_of(tokenizer, row["prompt"] + one)) for one in both) for row, both in zip(rows, sides)]))
+"""
+
+
+def test_tokens_are_counted_as_the_trainer_does(small: Small) -> None:
+    pairs = small.folder / "right" / "dpo" / "train.jsonl"
+    done = script("lengths.py", small.base, pairs, small.folder / "right" / "sft" / "train.jsonl")
+    [in_pairs, alone] = [json.loads(line) for line in done.stdout.splitlines()]
+    assert in_pairs == json.loads(probe(LENGTHS, str(small.base), str(pairs)))
+    assert all(one <= other for one, other in zip(alone, in_pairs, strict=True))
 
 
 def test_it_resumes_where_it_was_killed(small: Small, tmp_path: Path) -> None:

@@ -131,6 +131,10 @@ def test_another_base_has_another_fingerprint(tmp_path: Path, monkeypatch: pytes
             "there is not enough memory for this model. Use --batch-size 1",
         ),
         (
+            RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 9 bytes"),
+            "there is not enough memory for this model. Use --batch-size 1",
+        ),
+        (
             rows.DataError("line 2 of x is no JSON (y). Export the data again"),
             "line 2 of x is no JSON (y). Export the data again",
         ),

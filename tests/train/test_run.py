@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from tests.train.test_rows import loaded
 
@@ -46,3 +49,14 @@ def test_a_process_is_known_by_when_it_began(tmp_path: Path) -> None:
     assert run.alive(tmp_path) == os.getpid()
     (tmp_path / "pid").write_text(f"{os.getpid()} 1")
     assert run.alive(tmp_path) == 0 and run.look(tmp_path, {})["state"] == "lost"
+
+
+def test_a_killed_trainer_is_said_to_have_been(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\nkill -9 $$\n")
+    python.chmod(0o700)
+    (tmp_path / "run.json").write_text(json.dumps({"python": str(python), "stages": [STAGE, STAGE]}))
+    assert run.work(tmp_path) == -9
+    said = capfd.readouterr().out.strip().splitlines()
+    assert said[-1].startswith("run: the trainer was killed, as systems do when memory runs out") and len(said) == 2
+    assert json.loads((tmp_path / "exit.json").read_text())["code"] == -9

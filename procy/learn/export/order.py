@@ -19,6 +19,7 @@ from procy.errors import ProcyError
 from procy.evolve.hindsight import Hindsight
 from procy.evolve.templates import templates_of
 from procy.learn.examples import Gathering
+from procy.learn.export.lengths import lengths_of
 from procy.learn.export.manifest import manifest_of, write_manifest
 from procy.learn.export.write import Written, whole_folder, write_methods
 from procy.learn.scrub import Scrubber
@@ -33,7 +34,8 @@ from procy.store.write import written as writing
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is wanted. ``methods``: of ``columns.METHODS``. ``out``: a folder, or for one method a file that ends in ``.jsonl``.
-    ``since``: a time; ``is_incremental``: since the last incremental one. ``sessions``: ids."""
+    ``since``: a time; ``is_incremental``: since the last incremental one. ``sessions``: ids. ``model``: the base whose tokens are
+    counted; "": that of the settings."""
 
     methods: tuple[str, ...]
     out: Path
@@ -43,6 +45,7 @@ class Order:
     held_out: float = 0.1
     characters: int = 24_000
     seed: int = 0
+    model: str = ""
 
     @property
     def name(self) -> str:
@@ -66,6 +69,7 @@ def carry_out(places: Places, settings: Settings, order: Order) -> tuple[dict[st
             manifest |= manifest_of(written, gathering, order.filters(since.rstrip("\0")), iso(now_ns))
             if order.is_incremental and not written.rows:
                 raise NothingNew
+            manifest["lengths"] = lengths_of(places, settings, order.model or settings.train.model, folder, written.files)
             write_manifest(folder, manifest)
         if order.is_incremental and not written.rows:
             return manifest, None
@@ -110,7 +114,10 @@ def files_at(place: Path) -> Iterator[Path]:
         yield Path(name)
         parts = sorted(Path(name).glob("*/*.jsonl"), reverse=True)  # train before test
         beside = Path(name) / "whole"
-        beside.write_bytes(b"".join(part.read_bytes() for part in parts))
+        beside.touch(mode=0o600)
+        with open(beside, "wb") as whole:
+            for part in parts:
+                whole.write(part.read_bytes())
         os.replace(beside, place)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,12 @@ class Wish:
 
 def wish_from(found: Mapping[str, Any]) -> Wish:
     return Wish(**{**found, "options": tuple(found["options"])})
+
+
+def wish_of(row: Row) -> Wish:
+    """For what a row of ``servings`` was, whatever "last" means by now."""
+    handle = row["name"] if row["adapter_id"] else row["adapter_path"] or ""
+    return replace(wish_from(row["arguments"]), adapter=handle, base=row["base"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

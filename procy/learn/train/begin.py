@@ -41,6 +41,8 @@ def engine_of(settings: Settings, where: Where) -> Engine:
 def begin(places: Places, settings: Settings, plan: Plan, data: Path | None = None, held_out: float = 0.2) -> str:
     """The id of a training that has begun. ``data``: an export or a JSONL file; None: what there is now. Raises ProcyError."""
     engine_of(settings, plan.where)
+    if plan.where.engine == "local" and plan.model.startswith(("/", "~", ".")) and not Path(plan.model).is_dir():
+        raise ProcyError(f"there is no folder {plan.model}", "Name the base's folder, or its name on a hub: --model MODEL")
     python = python_for(places, settings, plan)
     now_ns = time.time_ns()
     training_id = ids.new_id(now_ns, secrets.token_bytes(10))
@@ -86,7 +88,7 @@ def data_in(
         copy_data(data, folder / "data", plan)
         manifest = folder / "data" / "manifest.json"
         return None, str(json.loads(manifest.read_text(encoding="utf-8"))["sha256"]) if manifest.is_file() else ""
-    order = Order(methods=plan.methods, out=folder / "data", held_out=held_out)
+    order = Order(methods=plan.methods, out=folder / "data", held_out=held_out, model=plan.model)
     made, _ = carry_out(places, settings, order)
     for method in plan.methods:
         if not sum(made["rows"][method]["train"].values()):
@@ -99,16 +101,34 @@ def data_in(
 def copy_data(data: Path, target: Path, plan: Plan) -> None:
     """Raises ProcyError."""
     if data.is_file():
+        check_lines(data)
         for method in plan.methods:
             (target / method).mkdir(parents=True)
             shutil.copy(data, target / method / "train.jsonl")
         return
     if not data.is_dir():
         raise ProcyError(f"there is no data at {data}", "Write some: procy export all")
+    for path in sorted(data.glob("**/*.jsonl")):
+        check_lines(path)
     missing = [name for name in plan.methods if not any((data / one).is_file() for one in (f"{name}/train.jsonl", "train.jsonl"))]
     if missing:
         raise ProcyError(f"there is no {missing[0]}/train.jsonl in {data}", f"Write it: procy export {missing[0]}")
     shutil.copytree(data, target)
+
+
+def check_lines(data: Path) -> None:
+    """What can be seen here without torch. Raises ProcyError naming the first line that is no JSON."""
+    number = 0
+    try:
+        with open(data, encoding="utf-8", newline="\n") as file:
+            for line in file:
+                number += 1
+                if line.strip():
+                    json.loads(line)
+    except UnicodeDecodeError as error:
+        raise ProcyError(f"{data} is no UTF-8 (byte {error.start})", "Write it again: procy export") from error
+    except ValueError as error:
+        raise ProcyError(f"line {number} of {data} is no JSON ({error})", "Mend it, or write it again: procy export") from error
 
 
 # -- the process that follows -------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ One process a training does this, and it may be killed at any time: another goes
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from procy.store.db import iso, open_reader
 from procy.store.trainings import Row
 from procy.store.write import written
 
+ROOM = 1 << 16  # bytes: with less than that nothing can be written
 AGAIN_S = 2.0  # after a link was lost, at first
 AGAIN_MOST_S = 60.0
 PATIENCE = 3  # looks that may say that it is lost: between two processes of it
@@ -159,7 +161,9 @@ class Follower:
                     yield number, str(value.pop("at", "")), {name: one for name, one in value.items() if name != "procy"}
 
     def why(self, state: str) -> str:
-        """The trainer's own words, else the end of its log."""
+        """The trainer's own words, else the end of its log; but of a full disk neither tells all."""
+        if shutil.disk_usage(self.folder).free < ROOM:
+            return f"the disk of {self.folder} is full. Make room, then: procy train resume"
         with open_reader(self.places.db) as connection:
             said = trainings.steps(connection, self.row["id"])
         if said and said[-1].get("event") == "error":

@@ -29,6 +29,9 @@ STATES = {"PENDING": "running", "RUNNING": "running", "SUCCEEDED": "done", "FAIL
 TIMEOUT_S = 60.0
 
 
+LATER = "try again later"  # says a head whose nodes are still starting
+
+
 class Ray:
     every_s = 2.0
 
@@ -54,6 +57,8 @@ class Ray:
             wanted["entrypoint_num_gpus"] = gpus
         answer = self.ask("POST", "/api/jobs/", json=wanted, allowed=(400, 500))
         if answer.status_code != 200 and self.ask("GET", f"/api/jobs/{name}", allowed=(404,)).status_code != 200:
+            if LATER in answer.text:
+                raise LinkLost(f"Ray takes no job yet ({first_line(answer)})")
             raise ProcyError(f"Ray refused the job ({first_line(answer)})", "See the head's own log")
         return {"submission_id": name, "before": {file: size_of(job, file) for file in FILES}}
 
