@@ -19,6 +19,7 @@ from procy.plugins import call, profiles
 from procy.settings import load_settings
 from procy.store.db import explained, from_iso, open_writer
 from procy.types import Profile, TranscriptFile
+from procy.ui import words
 
 SHOWN = 5  # files that could not be read
 LEFT = {  # outcome: how it is told of
@@ -67,6 +68,78 @@ def import_command() -> None:
 
     Doing it again changes nothing, and one that was interrupted goes on where it was.
     """
+
+
+class Size(click.ParamType):  # type: ignore[type-arg]
+    """Columns and rows of a terminal."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        columns, _, rows = str(value).partition("x")
+        if not (columns.isdigit() and rows.isdigit() and 1 < int(columns) < 10_000 and 1 < int(rows) < 10_000):
+            self.fail(f"{value!r} is no size: columns and rows, as in 120x40", param, ctx)
+        return int(columns), int(rows)
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def agent_name(ctx: click.Context, param: click.Parameter, value: str | None) -> str:
+    """The name of a profile, from what an agent is called."""
+    if value is None:
+        return "generic"
+    for profile in profiles():
+        if value in (profile.name, profile.program):
+            return profile.name
+    raise click.BadParameter(f"no agent is called {value!r}; there are: {', '.join(one.name for one in profiles())}")
+
+
+agent_option = click.option("--agent", metavar="NAME", callback=agent_name, help="Which agent had the terminal.")
+
+
+@import_command.command("raw")
+@click.argument("file", type=FILE)
+@click.option("--timing", type=FILE, help="When its bytes came: a timing file of script, in either form.")
+@click.option("--size", type=Size(), metavar="COLUMNSxROWS", help="Of the terminal (default: as the timing says, or 80x24).")
+@agent_option
+@db_option
+def raw_command(file: Path, timing: Path | None, size: tuple[int, int] | None, agent: str, db: str | None) -> None:
+    """A bare terminal stream, as script, pipe-pane or procy export raw write it; turns are read from its screen."""
+    from procy.imports.terminal import raw_stream
+
+    bring_terminal(raw_stream(file, timing, size, agent), file, places_of(db))
+
+
+@import_command.command("cast")
+@click.argument("file", type=FILE)
+@agent_option
+@db_option
+def cast_command(file: Path, agent: str, db: str | None) -> None:
+    """A recording of asciinema, version 2 or 3, or of procy export cast; turns are read from its screen."""
+    from procy.imports.terminal import cast_stream
+
+    bring_terminal(cast_stream(file, agent), file, places_of(db))
+
+
+def bring_terminal(stream: Any, file: Path, places: Places) -> None:
+    from procy.imports.terminal import bring_stream
+    from procy.store.read import short
+
+    make_home(places)
+    connection = open_writer(places.db)
+    try:
+        with explained(places.db), bar("importing", file.stat().st_size) as advance:
+            brought = bring_stream(connection, load_settings(places), stream, advance)
+    finally:
+        connection.close()
+    turns = count(brought.turns, "turn")
+    if not brought.is_new:
+        say(f"{printable(str(file))} is session {short(brought.session_id)} already, with {turns}")
+        return
+    say(f"imported {turns} from {words.size(brought.bytes)} as session {short(brought.session_id)}")
+    if brought.broken:
+        say(f"  {count(brought.broken, 'line')} broken, and left out")
 
 
 def agent_command(profile: Profile) -> click.Command:
@@ -151,9 +224,9 @@ def tell(report: Any, profile: Profile, path: Path | None) -> None:
     below = f" ({report.subagents} of sub-agents)" if report.subagents else ""
     grown = f", {outcomes['grown']} grown" if outcomes["grown"] else ""
     say(f"imported {count(outcomes['new'], 'conversation')}{below}{grown}, {count(report.turns, 'turn')}")
-    for reason, words in LEFT.items():
+    for reason, meaning in LEFT.items():
         if outcomes[reason]:
-            say(f"  {outcomes[reason]} {words}")
+            say(f"  {outcomes[reason]} {meaning}")
     if report.broken:
         say(f"  {count(report.broken, 'line')} broken: kept as raw, in no turn")
     if report.torn:

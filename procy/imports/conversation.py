@@ -24,6 +24,7 @@ from procy.store import write
 from procy.store.db import from_iso, iso
 from procy.types import Profile, TranscriptFile, Turn, Whereabouts
 
+NO_PANE = ""  # of a session of its own that was in no pane; NULL would make a fork look like a sub-agent's
 LATER_NS = 1 << 62  # every turn that has an end has settled by then
 
 
@@ -158,7 +159,7 @@ class Conversation:
                 "started_at": iso(started_ns),
                 "ended_at": iso(max(self.last_ns(turns), started_ns)),
                 "status": "ended",
-                **({"parent_id": parent} if parent else {}),
+                **({"parent_id": parent or None} if self.file.parent else {"pane_id": NO_PANE}),
                 **place_of(self.whereabouts),
             }
         )
