@@ -122,6 +122,41 @@ def cast_command(file: Path, agent: str, db: str | None) -> None:
     bring_terminal(cast_stream(file, agent), file, places_of(db))
 
 
+@import_command.command("seed")
+@click.argument("file", type=FILE)
+@db_option
+def seed_command(file: Path, db: str | None) -> None:
+    """A database of the first procy (~/.procy/traces.db): sessions, corrections, and results of evaluators."""
+    from procy.imports.seed import bring_seed
+
+    places = places_of(db)
+    make_home(places)
+    connection = open_writer(places.db)
+    try:
+        with explained(places.db):
+            report = bring_seed(connection, load_settings(places), file, lambda amount: None)
+    finally:
+        connection.close()
+    tell_seed(report)
+
+
+def tell_seed(report: Any) -> None:
+    say(f"imported {count(report.new, 'session')}, {count(report.turns, 'turn')}, "
+        f"{count(report.corrections, 'correction')}, {count(report.evaluations, 'result')} of evaluators")  # fmt: skip
+    for number, meaning in (
+        (report.known, "known already"),
+        (report.changed, "changed since they were imported, left as they were"),
+        (report.forgotten, "forgotten, and stay so"),
+    ):
+        if number:
+            say(f"  {count(number, 'session')} {meaning}")
+    if report.loose:
+        say(f"  {count(report.loose, 'correction')} of a prompt that is no turn: kept without one")
+    for table, number in sorted(report.left.items()):
+        if number:
+            say(f"  {count(number, 'row')} of {table} left out: nothing here is like them")
+
+
 def bring_terminal(stream: Any, file: Path, places: Places) -> None:
     from procy.imports.terminal import bring_stream
     from procy.store.read import short

@@ -1,8 +1,10 @@
 """asciicast v2 and v3 as the reads of a terminal. https://docs.asciinema.org/manual/asciicast/ Pure.
 
 A line is a JSON array ``[time, code, data]``; time is seconds since the beginning in v2, since the event before in v3, where
-lines that begin with ``#`` are comments. ``o`` is output, ``r`` a new size (``80x24``); the rest is not the terminal's. In the header of a cast that procy wrote, ``procy``
-says whether the first output is the screen that the recording began with, and which program had the terminal from where on.
+lines that begin with ``#`` are comments. ``o`` is output, ``r`` a new size (``80x24``); the rest is not the terminal's.
+
+In the header of a cast that procy wrote, ``procy`` says whether the first output is the screen that the recording began with,
+and which program had the terminal from where on.
 """
 
 from __future__ import annotations
