@@ -7,7 +7,7 @@ import sqlite3
 from typing import NamedTuple
 
 from procy.recording.transcripts import writers_of
-from procy.store.write import text_or_bytes, transcript_id
+from procy.store.write import transcript_id
 from procy.types import TranscriptFile
 
 LIVE = ("recording", "paused")
@@ -84,12 +84,17 @@ def where_to_go_on(connection: sqlite3.Connection, agent: str, file: TranscriptF
 
 
 def is_copy(connection: sqlite3.Connection, path: str, known: Known) -> bool:
-    """Whether the file has the last line that is known where that stood. Where no line is kept, its length must do."""
+    """Whether the file has, as far as it goes, the lines that are known: the last of those that fit into it stands where it
+    stood. Where no line is kept, there is nothing that says otherwise."""
+    size = os.path.getsize(path)
     row = connection.execute(
-        "SELECT offset, line FROM transcript_lines WHERE transcript_id = ? ORDER BY offset DESC LIMIT 1", (known.transcript_id,)
+        "SELECT offset, line FROM transcript_lines WHERE transcript_id = ? AND offset + length(CAST(line AS BLOB)) < ? "
+        "ORDER BY offset DESC LIMIT 1",
+        (known.transcript_id, size),
     ).fetchone()
     if row is None:
-        return os.path.getsize(path) >= known.next_offset
+        return True
+    kept = row[1] if isinstance(row[1], bytes) else row[1].encode()
     with open(path, "rb") as file:
         file.seek(row[0])
-        return bool(text_or_bytes(file.read(known.next_offset - row[0]).removesuffix(b"\n")) == row[1])
+        return file.read(len(kept)) == kept or b"[redacted:" in kept

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from procy.imports.conversation import Conversation, TakenOver
-from procy.imports.known import Known, find_known, streamed, where_to_go_on
+from procy.imports.known import Known, find_known, is_copy, streamed, where_to_go_on
 from procy.settings import Settings
 from procy.types import Profile, TranscriptFile
 
@@ -71,6 +71,8 @@ class Import:
         if known is None:
             return self.why_parent_decides(file)
         reason = why_known_is_left(known, file, size)
+        if reason == "rewritten" and is_copy(self.connection, file.path, known):
+            reason = "known"  # an older copy
         return "" if reason == "known" and known.origin == "import" and self.is_open(known.session_id) else reason
 
     def why_parent_decides(self, file: TranscriptFile) -> str:
@@ -112,7 +114,7 @@ def why_known_is_left(known: Known, file: TranscriptFile, size: int) -> str:
         return "forgotten"
     if known.is_live:
         return "recording"
-    if size == known.next_offset or (known.path != file.path and size < known.next_offset):
+    if size == known.next_offset:
         return "known"
     if size < known.next_offset:
         return "rewritten"
