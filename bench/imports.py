@@ -56,14 +56,15 @@ def run() -> None:
         table(
             f"import ({MB} MB of transcripts in files of {FILE_MB} MB)",
             ("by", "wall", "CPU", "MB/s of CPU", "turns/s of CPU", "memory"),
-            [
-                (name, f"{one.wall_s:.1f} s", f"{one.cpu_s:.1f} s", f"{size / one.cpu_s:.1f}", f"{count / one.cpu_s:,.0f}" if count else "",
-                 megabytes(one.memory))
-                for name, size, count, one in rows
-            ],
+            [columns_of(*row) for row in rows],
             "memory that does not grow with the number of files",
-        )  # fmt: skip
+        )
         search(large, str(home / "procy.db"))
+
+
+def columns_of(name: str, size: int, turns: int, one: Run) -> tuple[str, ...]:
+    rates = (f"{size / one.cpu_s:.1f}", f"{turns / one.cpu_s:,.0f}" if turns else "")
+    return (name, f"{one.wall_s:.1f} s", f"{one.cpu_s:.1f} s", *rates, megabytes(one.memory))
 
 
 def make(folder: Path, size_mb: int, seed: int) -> int:
@@ -77,10 +78,11 @@ def make(folder: Path, size_mb: int, seed: int) -> int:
             at_ns = START_NS + number * 10**13
             while file.tell() < FILE_MB * 1_000_000:
                 turns += 1
-                for at_ns, fields in turn(prose, chance, at_ns):
+                for line_ns, fields in turn(prose, chance, at_ns):
                     key = str(uuid.UUID(int=chance.getrandbits(128), version=4))
-                    line = {"uuid": key, "timestamp": iso(at_ns), "sessionId": session}
+                    line = {"uuid": key, "timestamp": iso(line_ns), "sessionId": session}
                     file.write(json.dumps({**COMMON, **line, **fields}) + "\n")
+                at_ns = line_ns + 10**9
     return turns
 
 

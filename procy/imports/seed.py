@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -163,11 +164,11 @@ class SeedSession:
         self.rows.lines(key, list(enumerate(lines))[known:], len(lines))
         for record in records:
             if record["table"] == "turns" and record["role"] == "procy":
-                self.batch.put(lambda connection, record=record: self.inject(connection, record))
+                self.batch.put(partial(self.inject, record))
         for turn in turns:
             self.rows.turn(turn)
 
-    def inject(self, connection: sqlite3.Connection, record: Row) -> None:
+    def inject(self, record: Row, connection: sqlite3.Connection) -> None:
         """The prompt was procy's own."""
         at_ns, text = nanoseconds(record["timestamp"]), str(record["content"])
         key = ids.derived_id(at_ns, self.id, "injection", str(record["id"]))
@@ -184,9 +185,9 @@ class SeedSession:
             if self.connection.execute("SELECT 1 FROM corrections WHERE id = ?", (key,)).fetchone():
                 continue
             turn = corrected(turns, str(row["original_prompt"]), at_ns)
-            texts = (mask(str(row[name] or "")) for name in ("original_prompt", "corrected_prompt", "note"))
-            pair = corrections.Pair(turn and write.turn_id(self.id, turn), None, *texts, author="")
-            self.batch.put(lambda connection, key=key, at_ns=at_ns, pair=pair: corrections.add(connection, key, at_ns, pair))
+            rejected, chosen, note = (mask(str(row[name] or "")) for name in ("original_prompt", "corrected_prompt", "note"))
+            pair = corrections.Pair(write.turn_id(self.id, turn) if turn else None, None, rejected, chosen, note, author="")
+            self.batch.put(partial(corrections.add, correction_id=key, at_ns=at_ns, pair=pair))
             self.report.corrections += 1
             self.report.loose += turn is None
 
@@ -203,13 +204,10 @@ class SeedSession:
             if self.connection.execute("SELECT 1 FROM evaluations WHERE id = ?", (key,)).fetchone():
                 continue
             turn = max((turn for turn in turns if turn.started_ns <= at_ns), key=lambda turn: turn.started_ns, default=None)
-            owner = turn and write.turn_id(self.id, turn)
+            owner = write.turn_id(self.id, turn) if turn else None
             sample = sample_of(dict(row), contract, at_ns)
-            self.batch.put(
-                lambda connection, key=key, one=evaluator_id, sample=sample, owner=owner: evaluations.add_sample(
-                    connection, key, one, sample, turn_id=owner
-                )
-            )
+            add = partial(evaluations.add_sample, evaluation_id=key, evaluator_id=evaluator_id, sample=sample, turn_id=owner)
+            self.batch.put(add)
             self.report.evaluations += 1
 
     def put_evaluator(self, row: Row) -> tuple[str, Contract]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,7 +124,7 @@ def begin(rows: Rows, stream: Stream) -> None:
 def put_blocks(rows: Rows, terminal: Terminal, everything: bool) -> None:
     """Whatever the settings say of raw bytes: the turns are read from them."""
     for block, _ in terminal.cut(everything):
-        rows.outbox.put(lambda connection, block=block: write.add_block(connection, rows.session_id, block))
+        rows.outbox.put(partial(write.add_block, session_id=rows.session_id, block=block))
 
 
 def turns_of(connection: sqlite3.Connection, session_id: str) -> int:

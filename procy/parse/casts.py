@@ -52,17 +52,17 @@ def read_header(line: str) -> Header:
     started = fields.get("timestamp")
     started_ns = int(started * 1000) * 1_000_000 if isinstance(started, (int, float)) else None
     title, command = (str(fields.get(name) or "") for name in ("title", "command"))
-    ours = fields.get("procy") if isinstance(fields.get("procy"), dict) else {}
+    found = fields.get("procy")
+    ours: dict[str, Any] = found if isinstance(found, dict) else {}
     changes = tuple(change for one in ours.get("programs") or () if (change := read_change(one)))
     return Header(fields["version"], columns, rows, started_ns, title, command, bool(ours.get("picture")), changes)
 
 
 def read_change(found: object) -> Change | None:
-    try:
-        offset, seconds, detail = found  # type: ignore[misc]
-        return Change(int(offset), float(seconds), detail) if isinstance(detail, dict) else None
-    except (TypeError, ValueError):
+    offset, seconds, detail = found if isinstance(found, list) and len(found) == 3 else (None, None, None)
+    if not isinstance(offset, int) or not isinstance(seconds, (int, float)) or not isinstance(detail, dict):
         return None
+    return Change(offset, float(seconds), detail)
 
 
 def read_events(lines: Iterable[str], header: Header, started_ns: int) -> Iterator[Read | int]:
