@@ -126,7 +126,7 @@ def claude_code_log(source: Path, root: Path) -> Run:
     print(f"\nclaude-code-log: {version.stdout.strip()}")
     copy = root / "projects"
     shutil.copytree(source, copy)
-    return measured([str(place / "bin" / "claude-code-log"), "--projects-dir", str(copy)], dict(os.environ))
+    return measured([str(place / "bin" / "claude-code-log"), "--all-projects", str(copy)], {**os.environ, "HOME": str(root)})
 
 
 def measured(command: list[str], environment: dict[str, str]) -> Run:

@@ -55,9 +55,13 @@ class Conversation:
         self.batch = Batch()
         self.book = TurnBook(Timeline())
         self.reader = new_reader(profile.transcript, file.agent_session_id)
-        self.prompts: set[str] = set()  # keys of the turns that were told of here
+        self.turns_before = self.turns()
         self.missing = 0  # files that lines refer to, and that are gone
         self.known_broken = 0
+
+    def turns(self) -> int:
+        """How many the session has."""
+        return int(self.connection.execute("SELECT count(*) FROM turns WHERE session_id = ?", (self.session_id,)).fetchone()[0])
 
     def recall(self) -> None:
         """Tell the reader what was read before; from the file itself where no lines are kept."""
@@ -113,7 +117,6 @@ class Conversation:
             rows.lines(self.id, lines, following)
             for path, content in given:
                 rows.file(self.id, path, content)
-            self.prompts.update(turn.key for turn in turns)
             self.put(rows, turns)
             self.batch.send(self.connection)
             done, self.offset = following - self.offset, following

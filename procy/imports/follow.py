@@ -24,7 +24,7 @@ class Followed:
 def follow(run: Import, kept: Callable[[], list[TranscriptFile]], is_over: Callable[[], bool] = lambda: False) -> None:
     """Until somebody interrupts, or ``is_over``; then every conversation is closed."""
     growing: dict[str, Followed] = {}
-    sizes = {file.path: size_of(file) for file in kept()}
+    sizes = {key_of(file): size_of(file) for file in kept()}
     looked = time.monotonic()
     try:
         while not is_over():
@@ -41,15 +41,20 @@ def follow(run: Import, kept: Callable[[], list[TranscriptFile]], is_over: Calla
 def meet(run: Import, files: list[TranscriptFile], sizes: dict[str, int], growing: dict[str, Followed]) -> None:
     """Begin with files that have grown and are not followed yet."""
     for file in files:
-        size, key = size_of(file), file.path + file.agent_session_id
-        if key in growing or size == sizes.get(file.path):
+        size, key = size_of(file), key_of(file)
+        if key in growing or size == sizes.get(key):
             continue
-        sizes[file.path] = size
+        sizes[key] = size
         try:
             if conversation := run.opened(file):
                 growing[key] = Followed(conversation, time.monotonic())
         except OSError as error:
             run.report.failed.append((file.path, error.strerror or str(error)))
+
+
+def key_of(file: TranscriptFile) -> str:
+    """Of a conversation: a file may hold several."""
+    return f"{file.path}\0{file.agent_session_id}"
 
 
 def keep_up(run: Import, growing: dict[str, Followed]) -> None:

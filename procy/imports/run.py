@@ -94,7 +94,7 @@ class Import:
 
     def count(self, conversation: Conversation) -> None:
         """After it was read: what it was, and what was odd about it."""
-        report, prompts = self.report, len(conversation.prompts)
+        report = self.report
         if not conversation.session_id:
             report.outcomes["empty"] += 1
         elif conversation.is_new:
@@ -102,7 +102,7 @@ class Import:
             report.subagents += bool(conversation.file.parent)
         else:
             report.outcomes["grown" if conversation.offset > conversation.first else "known"] += 1
-        report.turns += prompts
+        report.turns += conversation.turns() - conversation.turns_before
         report.broken += conversation.broken
         report.missing += conversation.missing
         report.torn += ends_within_line(conversation.file.path)
