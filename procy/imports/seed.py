@@ -23,6 +23,7 @@ from procy.evaluate.legacy import contract_of, declared
 from procy.evaluate.run import Sample
 from procy.imports.batch import Batch
 from procy.parse.redact import mask
+from procy.parse.times import from_milliseconds
 from procy.parse.transcripts.seed import Reader
 from procy.recording.timeline import Timeline
 from procy.recording.transcripts import SEED_ENDING
@@ -264,4 +265,4 @@ def sample_of(row: dict[str, Any], contract: Contract, at_ns: int) -> Sample:
 
 
 def nanoseconds(seconds: object) -> int:
-    return round(seconds * 1000) * 1_000_000 if isinstance(seconds, (int, float)) else 0
+    return from_milliseconds(round(seconds * 1000) if isinstance(seconds, (int, float)) and 0 <= seconds < 1e12 else None)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from procy.types import Read
 
+LATEST_S = 9_000_000_000  # in the year 2255; as ns it still fits into 64 bits
 SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 
 
@@ -42,15 +43,18 @@ class Header(NamedTuple):
 
 def read_header(line: str) -> Header:
     """Raises ValueError where it is none of v2 or v3."""
-    fields = json.loads(line)
+    try:
+        fields = json.loads(line)
+    except RecursionError as error:
+        raise ValueError("its header is nested too deeply") from error
     if not isinstance(fields, dict) or fields.get("version") not in (2, 3):
         raise ValueError("it is no asciicast of version 2 or 3")
     term = fields.get("term") if fields["version"] == 3 else {"cols": fields.get("width"), "rows": fields.get("height")}
     columns, rows = (term.get(name) if isinstance(term, dict) else None for name in ("cols", "rows"))
-    if not (isinstance(columns, int) and isinstance(rows, int) and columns > 0 and rows > 0):
+    if not (isinstance(columns, int) and isinstance(rows, int) and 0 < columns < 10_000 and 0 < rows < 10_000):
         raise ValueError("its header has no size")
     started = fields.get("timestamp")
-    started_ns = int(started * 1000) * 1_000_000 if isinstance(started, (int, float)) else None
+    started_ns = int(started * 1000) * 1_000_000 if isinstance(started, (int, float)) and 0 <= started < LATEST_S else None
     title, command = (str(fields.get(name) or "") for name in ("title", "command"))
     found = fields.get("procy")
     ours: dict[str, Any] = found if isinstance(found, dict) else {}
@@ -61,6 +65,8 @@ def read_header(line: str) -> Header:
 def read_change(found: object) -> Change | None:
     offset, seconds, detail = found if isinstance(found, list) and len(found) == 3 else (None, None, None)
     if not isinstance(offset, int) or not isinstance(seconds, (int, float)) or not isinstance(detail, dict):
+        return None
+    if not -LATEST_S < seconds < LATEST_S:
         return None
     return Change(offset, float(seconds), detail)
 
@@ -89,6 +95,7 @@ def read_event(line: str) -> tuple[float, str, str] | None:
     try:
         event: Any = json.loads(line)
         seconds, code, text = event
-        return (max(float(seconds), 0.0), code, text) if isinstance(code, str) and isinstance(text, str) else None
-    except (ValueError, TypeError, RecursionError):
+        is_event = isinstance(code, str) and isinstance(text, str) and -LATEST_S < float(seconds) < LATEST_S
+        return (max(float(seconds), 0.0), code, text) if is_event else None
+    except (ValueError, TypeError, OverflowError, RecursionError):
         return None

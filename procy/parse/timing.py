@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from procy.types import Read
 
-CLASSIC = re.compile(r"\s*(\d+(?:\.\d+)?)\s+(\d+)\s*$")
-ADVANCED = re.compile(r"([OISH])\s+(\d+(?:\.\d+)?)\s+(.*)$")
-WINCH = re.compile(r"SIGWINCH\s+ROWS=(\d+)\s+COLS=(\d+)")
+CLASSIC = re.compile(r"\s*(\d{1,9}(?:\.\d{1,12})?)\s+(\d{1,18})\s*$")
+ADVANCED = re.compile(r"([OISH])\s+(\d{1,9}(?:\.\d{1,12})?)\s+(.*)$")
+WINCH = re.compile(r"SIGWINCH\s+ROWS=(\d{1,4})\s+COLS=(\d{1,4})")
 
 
 class Timing(NamedTuple):
@@ -42,10 +42,12 @@ def read_timing(lines: Iterable[str]) -> Timing:
                 name, _, value = rest.partition(" ")
                 headers[name] = value.strip()
             elif kind == "O":
+                if not re.fullmatch(r"[0-9]{1,18}", rest):
+                    raise ValueError(f"line {number} has no number of bytes: {line.strip()[:60]!r}")
                 steps.append((seconds, int(rest), None))
             else:
                 winch = WINCH.match(rest)
-                steps.append((seconds, 0, (int(winch[2]), int(winch[1])) if winch else None))
+                steps.append((seconds, 0, (int(winch[2]), int(winch[1])) if winch and int(winch[1]) and int(winch[2]) else None))
         else:
             raise ValueError(f"line {number} is no timing: {line.strip()[:60]!r}")
     return Timing(steps, size_in(headers), start_in(headers))
@@ -53,7 +55,8 @@ def read_timing(lines: Iterable[str]) -> Timing:
 
 def size_in(headers: dict[str, str]) -> tuple[int, int] | None:
     columns, rows = headers.get("COLUMNS", ""), headers.get("LINES", "")
-    return (int(columns), int(rows)) if columns.isdigit() and rows.isdigit() and int(columns) and int(rows) else None
+    is_size = re.fullmatch(r"[1-9][0-9]{0,3}", columns) and re.fullmatch(r"[1-9][0-9]{0,3}", rows)
+    return (int(columns), int(rows)) if is_size else None
 
 
 def start_in(headers: dict[str, str]) -> int | None:

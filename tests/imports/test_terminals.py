@@ -94,13 +94,14 @@ def test_one_that_was_killed_begins_again(desk: Desk) -> None:
         ("cast", "no json\n", "cannot be read"),
         ("cast", '{"version": 1}\n', "version 2 or 3"),
         ("cast", '{"version": 2, "width": 0, "height": 24}\n', "no size"),
-        ("seed", "no database", "no database of the first procy"),
+        ("cast", "[" * 100_000 + "\n", "cannot be read"),
+        ("seed", "no database", "Give a database of the first procy"),
     ],
 )
 def test_what_cannot_be_imported_is_said(desk: Desk, tmp_path: Path, name: str, content: str, words: str) -> None:
     path = tmp_path / "file"
     path.write_text(content)
-    assert "file" in str(desk.run("import", name, path, code=1).exception)
+    assert words in str(desk.run("import", name, path, code=1).exception)
     desk.run("import", "raw", path, "--size", "120", code=2)
     assert "no timing file" in str(desk.run("import", "raw", path, "--timing", path, code=1).exception)
 

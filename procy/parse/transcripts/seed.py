@@ -34,7 +34,9 @@ class Reader(Trace):
         if record is None:
             return
         seconds = record.get("timestamp")
-        at_ns = self.told(from_milliseconds(round(seconds * 1000) if isinstance(seconds, (int, float)) else None))
+        at_ns = self.told(
+            from_milliseconds(round(seconds * 1000) if isinstance(seconds, (int, float)) and 0 <= seconds < 1e12 else None)
+        )
         with suppress(*UNFORESEEN):
             if record["table"] == "turns":
                 self._turn(record, at_ns)
