@@ -14,6 +14,7 @@ from datasette import Request, Response, hookimpl
 from procy.errors import ProcyError
 from procy.store import filters as saved_filters
 from procy.store import session_pages, tags
+from procy.store.wanted import NEWEST_HITS, Wanted
 from procy.store.write import written
 from procy.ui import filters, guard, live, topics
 from procy.ui.pages import Pages
@@ -27,7 +28,7 @@ LONGEST_NAME = 60  # characters
 def sessions(pages: Pages, connection: sqlite3.Connection, request: Request) -> Response:
     asked = filters.filter_of({name: request.args.get(name) or "" for name in request.args})
     before = place_in_list(request.args.get("before") or "")
-    wanted = session_pages.Wanted(asked.agent, asked.dir, asked.tag, asked.text, asked.since_iso(time.time_ns()))
+    wanted = Wanted(asked.agent, asked.dir, asked.tag, asked.text, asked.since_iso(time.time_ns()))
     found = session_pages.page_sessions(connection, before, PAGE + 1, bool(asked.live), bool(asked.all or asked.tag), wanted)
     tagged = tags.tagged_turns(connection, asked.tag, [row["id"] for row in found]) if asked.tag else {}
     rows = [
@@ -43,7 +44,7 @@ def sessions(pages: Pages, connection: sqlite3.Connection, request: Request) -> 
     context = {
         "rows": rows, "older": older, "asked": asked, "saved": saved, "is_saved": asked.query in [row["query"] for row in saved],
         "live": not (before or asked.all or asked.narrow), "ignored": asked.since and not wanted.since,
-        "most_hits": f"{session_pages.NEWEST_HITS:,}",
+        "most_hits": f"{NEWEST_HITS:,}",
         **filters.choices(connection),
     }  # fmt: skip
     return pages.html("sessions.html", context)

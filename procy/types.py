@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 State = Literal["busy", "waiting", "idle", "error"]
@@ -146,6 +147,17 @@ class TranscriptFile:
     proof: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whereabouts:
+    """Where and when a conversation took place, as far as its transcript tells: its first line's time, and its last's."""
+
+    cwd: str = ""
+    branch: str = ""
+    git_head: str = ""
+    began_ns: int = 0
+    last_ns: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """A running program: enough to know it again after its pid was given to another."""
@@ -223,6 +235,18 @@ class TranscriptReader(Protocol):
         """Percent of the model's context window that is left, where the transcript tells it."""
 
 
+class TracingReader(TranscriptReader, Protocol):
+    """One that tells what an imported conversation's session is made of as well. procy does without."""
+
+    @property
+    def whereabouts(self) -> Whereabouts:
+        """Where and when the conversation took place."""
+
+    @property
+    def broken(self) -> int:
+        """How many lines were none of the agent's: torn, or no text."""
+
+
 class Profile(Protocol):
     """What procy knows about one agent. One file each in ``procy/agents``; see ``procy.hookspecs``."""
 
@@ -268,3 +292,7 @@ class Profile(Protocol):
 
     def live(self, process: Process) -> Evidence | None:
         """The state the agent publishes about itself outside its transcript."""
+
+    def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
+        """Every conversation that the agent has kept: in its own folder, or in or below ``place``; oldest first, sub-agents'
+        with ``parent``. procy does without the method as well."""

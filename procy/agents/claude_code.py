@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from procy.agents.commands import has_option, is_program, program_place, take_option
+from procy.agents.kept import first_record, kept_files
 from procy.errors import AgentError
 from procy.hookspecs import hookimpl
 from procy.types import PRIVATE_FILE, Endpoint, Evidence, Launch, Process, Profile, State, TranscriptFile
@@ -25,6 +26,8 @@ ALONE = (
     "--system-prompt", "You write the text that you are asked for, and nothing else.",
 )  # fmt: skip
 ENVIRONMENT = (("CLAUDECODE", None), ("CLAUDE_CODE_ENTRYPOINT", None))
+CONVERSATION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.jsonl")
+SUBAGENT = re.compile(r"agent-.+\.jsonl")
 STATES: dict[str, State] = {"busy": "busy", "idle": "idle", "waiting": "waiting", "shell": "busy"}
 
 
@@ -121,6 +124,24 @@ class ClaudeCode:
             return None
         changed_ms = found.get("statusUpdatedAt") or found.get("updatedAt") or 0
         return Evidence(state, str(found.get("waitingFor") or ""), int(changed_ms) * 1_000_000)
+
+    def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
+        """Named by a UUID, or ``agent-…`` those of sub-agents: below their conversation's folder, or, older, beside it."""
+        for path in kept_files(place or folder(environment) / "projects", is_transcript):
+            head = first_record(str(path))
+            session, origin = str(head.get("sessionId") or ""), head.get("forkedFrom")
+            forked_from = str(origin.get("sessionId") or "") if isinstance(origin, dict) else ""
+            if not SUBAGENT.fullmatch(path.name):
+                name = path.stem if is_transcript(path) else session or path.stem
+                yield TranscriptFile(str(path), name, forked_from=forked_from)
+            elif path.parent.name == "subagents":
+                yield TranscriptFile(str(path), path.stem, parent=path.parent.parent.name)
+            else:
+                yield TranscriptFile(str(path), path.stem, parent=session)
+
+
+def is_transcript(path: Path) -> bool:
+    return bool(CONVERSATION.fullmatch(path.name) or SUBAGENT.fullmatch(path.name))
 
 
 def folder(environment: Mapping[str, str]) -> Path:

@@ -5,11 +5,13 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from procy.agents.codex_server import kept_rollout, open_rollouts, read_head, rollout, shared_threads
+from procy.agents.codex_server import ROLLOUT, kept_rollout, open_rollouts, read_head, rollout, shared_threads
 from procy.agents.commands import is_program, program_place, take_option
+from procy.agents.kept import first_record, kept_files
 from procy.hookspecs import hookimpl
 from procy.types import ANSWER_FILE, Endpoint, Evidence, Launch, Process, Profile, TranscriptFile
 
@@ -110,6 +112,17 @@ class Codex:
 
     def live(self, process: Process) -> Evidence | None:
         return None
+
+    def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
+        for path in kept_files(place or folder(environment), is_rollout):
+            payload = first_record(str(path)).get("payload")
+            head = payload if isinstance(payload, dict) else {}
+            found = rollout(str(path), head)
+            yield found if found.agent_session_id else replace(found, agent_session_id=str(head.get("id") or path.stem))
+
+
+def is_rollout(path: Path) -> bool:
+    return bool(ROLLOUT.search(path.name))
 
 
 def folder(environment: Mapping[str, str]) -> Path:

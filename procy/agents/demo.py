@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from procy.agents.commands import take_option
+from procy.agents.kept import kept_files
 from procy.hookspecs import hookimpl
 from procy.types import Endpoint, Evidence, Launch, Process, Profile, TranscriptFile
 
@@ -63,6 +64,12 @@ class Demo:
 
     def live(self, process: Process) -> Evidence | None:
         return None
+
+    def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
+        only = environment.get("PROCY_DEMO_TRANSCRIPT")
+        where = place or transcripts_folder(environment) or (Path(only) if only else None)
+        for path in kept_files(where, lambda path: path.suffix == ".jsonl") if where else ():
+            yield TranscriptFile(str(path), path.stem)
 
 
 def transcripts_folder(environment: Mapping[str, str]) -> Path | None:

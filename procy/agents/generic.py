@@ -1,6 +1,7 @@
 """Any program: nothing is known but what its screen shows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from procy.hookspecs import hookimpl
@@ -54,6 +55,9 @@ class Generic:
 
     def live(self, process: Process) -> Evidence | None:
         return None
+
+    def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
+        return ()
 
 
 @hookimpl(trylast=True)

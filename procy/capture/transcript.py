@@ -35,3 +35,11 @@ def read_lines(path: str | Path, offset: int) -> Lines:
         lines.append((offset, line))
         offset += len(line) + 1
     return Lines(lines, offset)
+
+
+def read_file(path: str) -> bytes:
+    """A file that a transcript refers to; a note in its place when it is gone."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        return f"[{path}: {error}]".encode("utf-8", "replace")

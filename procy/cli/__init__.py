@@ -40,6 +40,7 @@ COMMANDS = {  # command: module of this package
     "tmux": "tmux",
     "gateway": "gateway",
     "export": "export",
+    "import": "imports",
     "train": "train",
     "cron": "cron",
     "rebuild": "rebuild",

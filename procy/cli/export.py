@@ -47,12 +47,24 @@ def cast_command(session: str, idle: float | None, out: str | None, unredacted: 
         log = TerminalLog(connection, places_of(db).spool, row["id"])
         marks = marks_of(connection, log)
         header: dict[str, Any] = {"timestamp": from_iso(row["started_at"]) // 1_000_000_000, "title": row["name"] or row["agent"]}
+        first = next((event.picture for event in log.events() if event.picture), log.picture_at(0))
+        header["procy"] = {"picture": bool(first.escapes), "programs": programs_of(log)}
         if row["command"]:
             header["command"] = row["command"] if unredacted else mask(row["command"])
-        first = next((event.picture for event in log.events() if event.picture), log.picture_at(0))
         reads = progress(log.reads(), log.end(), "exporting")
         for line in cast(reads, marks, first, header, idle, redact=not unredacted):
             file.write(line.encode("utf-8", "surrogatepass"))
+
+
+def programs_of(log: TerminalLog) -> list[list[Any]]:
+    """Which program had the terminal, from where on: with it procy import cast reads the same turns."""
+    began_ns = next((read.time_ns for read in log.reads()), 0)
+    told = ("program", "agent", "shell_waits", "reads_turns")
+    return [
+        [one.offset, round((one.at_ns - began_ns) / 1e9, 3), {name: one.detail[name] for name in told if name in one.detail}]
+        for one in log.events()
+        if one.kind == "foreground"
+    ]
 
 
 @export_command.command("raw", context_settings={"ignore_unknown_options": True})

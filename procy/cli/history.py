@@ -7,7 +7,9 @@ import json
 import click
 
 from procy.cli.common import as_dicts, db_option, json_option, one_line, print_json, reader, session_argument, terminal_columns
+from procy.cli.narrow import narrow_options
 from procy.store import read
+from procy.store.wanted import Wanted
 from procy.ui import words
 
 PROMPT_AT = 25  # columns before a prompt
@@ -16,18 +18,19 @@ PROMPT_AT = 25  # columns before a prompt
 @click.command("history", context_settings={"ignore_unknown_options": True})
 @session_argument(default=None)
 @click.option("-n", "--limit", default=30, show_default=True, help="How many prompts, the newest.")
+@narrow_options
 @json_option
 @db_option
-def history_command(session: str | None, limit: int, as_json: bool, db: str | None) -> None:
+def history_command(session: str | None, limit: int, as_json: bool, db: str | None, wanted: Wanted) -> None:
     """The prompts, newest last, each with what it was corrected to and that correction's name: of all sessions, or of one."""
     with reader(db) as connection:
         session_id = read.find_session(connection, session)["id"] if session else None
-        rows = read.history(connection, limit, session_id)
+        rows = read.history(connection, limit, session_id, wanted)
     if as_json:
         print_json(as_dicts(rows))
         return
     if not rows:
-        click.echo("there is no prompt yet", err=True)
+        click.echo("no prompt is like that" if any(wanted) else "there is no prompt yet", err=True)
     room = max(min(terminal_columns() - PROMPT_AT, 100), 20)
     for row in rows:
         handle = click.style(f"{read.short(row['session_id'])}:{row['seq']}".ljust(11), dim=True)

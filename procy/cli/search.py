@@ -7,7 +7,9 @@ import re
 import click
 
 from procy.cli.common import as_dicts, complete_session, db_option, json_option, print_json, printable, reader
+from procy.cli.narrow import narrow_options
 from procy.store import read
+from procy.store.wanted import Wanted
 from procy.ui.words import stamp
 
 
@@ -16,10 +18,11 @@ from procy.ui.words import stamp
 @click.option("-s", "--session", shell_complete=complete_session, help="Only in this session.")
 @click.option("-t", "--terminal", is_flag=True, help="In what stood on the terminal, not in prompts, answers and tool inputs.")
 @click.option("-n", "--limit", default=20, show_default=True, help="How many places, newest first.")
+@narrow_options
 @json_option
 @db_option
 def search_command(
-    words: tuple[str, ...], session: str | None, terminal: bool, limit: int, as_json: bool, db: str | None
+    words: tuple[str, ...], session: str | None, terminal: bool, limit: int, as_json: bool, db: str | None, wanted: Wanted
 ) -> None:
     """Search prompts, answers and tool calls, or the terminal.
 
@@ -29,9 +32,9 @@ def search_command(
     with reader(db) as connection:
         session_id = read.find_session(connection, session)["id"] if session else None
         if terminal:
-            rows = read.search_terminal(connection, query, limit, session_id)
+            rows = read.search_terminal(connection, query, limit, session_id, wanted)
         else:
-            rows = read.search_turns(connection, query, limit, session_id)
+            rows = read.search_turns(connection, query, limit, session_id, wanted)
     if as_json:
         print_json([{name: plain(value) for name, value in row.items()} for row in as_dicts(rows)])
         return

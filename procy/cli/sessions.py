@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from procy.cli.common import as_dicts, db_option, json_option, one_line, print_json, reader, state_text, table
+from procy.cli.narrow import narrow_options
 from procy.store import read
+from procy.store.wanted import Wanted
 from procy.ui.words import ago
 
 
@@ -13,12 +15,13 @@ from procy.ui.words import ago
 @click.option("-n", "--limit", default=20, show_default=True, help="How many, newest first.")
 @click.option("--live", is_flag=True, help="Only what is recorded now.")
 @click.option("--all", "children", is_flag=True, help="With the sessions of sub-agents.")
+@narrow_options
 @json_option
 @db_option
-def sessions_command(limit: int, live: bool, children: bool, as_json: bool, db: str | None) -> None:
+def sessions_command(limit: int, live: bool, children: bool, as_json: bool, db: str | None, wanted: Wanted) -> None:
     """List recorded sessions."""
     with reader(db) as connection:
-        rows = read.list_sessions(connection, limit, live, children)
+        rows = read.list_sessions(connection, limit, live, children, wanted)
     if as_json:
         print_json(as_dicts(rows))
         return

@@ -12,6 +12,8 @@ from procy.plugins import profile_named
 from procy.store.blobs import unpack
 from procy.types import TranscriptFile, TranscriptReader
 
+SEED_ENDING = ".seed"  # of the name that a session of the first procy has among transcripts
+OTHERS = {ENDING: "stream", SEED_ENDING: "seed"}  # ending of the name: reader
 TRANSCRIPT = (
     "transcripts.id, transcripts.agent, transcripts.agent_session_id, path, next_offset, session_id "
     "FROM transcripts JOIN transcript_sessions ON transcript_id = transcripts.id"
@@ -102,8 +104,9 @@ class Stored(Protocol):
 
 
 def reader_for(transcript: Stored) -> TranscriptReader:
-    """The reader of a stored transcript: of what an agent wrote itself, or of a stream that procy wrote down."""
-    name = "stream" if transcript.path.endswith(ENDING) else profile_named(transcript.agent).transcript
+    """The reader of a stored transcript: of what an agent wrote itself, or of what procy wrote down."""
+    other = next((name for ending, name in OTHERS.items() if transcript.path.endswith(ending)), "")
+    name = other or profile_named(transcript.agent).transcript
     return new_reader(name, transcript.agent_session_id)
 
 

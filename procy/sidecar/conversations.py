@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from procy import ids
 from procy.capture.spool import Meta
-from procy.capture.transcript import read_lines
+from procy.capture.transcript import read_file, read_lines
 from procy.parse.redact import mask
 from procy.parse.status import Status
 from procy.plugins import profile_named
@@ -209,11 +208,3 @@ class Conversation:
             self.reader.give(path, content)
             self.rows.file(self.id, path, content)
         return True
-
-
-def read_file(path: str) -> bytes:
-    """A file that a transcript refers to; a note in its place when it is gone."""
-    try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as error:
-        return f"[{path}: {error}]".encode("utf-8", "replace")

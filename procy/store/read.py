@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from procy.errors import HandleError
+from procy.store.wanted import EVERY, Wanted, session_conditions, turn_conditions, values_of
 
 SESSION_SUMMARY = """
 SELECT sessions.*,
@@ -25,13 +26,15 @@ def short(identifier: str) -> str:
 
 
 def list_sessions(
-    connection: sqlite3.Connection, limit: int = 50, live: bool = False, children: bool = False
+    connection: sqlite3.Connection, limit: int = 50, live: bool = False, children: bool = False, wanted: Wanted = EVERY
 ) -> list[sqlite3.Row]:
     """Newest first; ``live`` ones are recorded now. Sub-agents' sessions only where ``children`` is set."""
     conditions = ["status IN ('recording', 'paused')"] if live else []
     conditions += [] if children else [NO_SUBAGENT]
+    conditions += session_conditions(wanted)
     where = "WHERE " + " AND ".join(f"({condition})" for condition in conditions) if conditions else ""
-    return connection.execute(f"{SESSION_SUMMARY} {where} ORDER BY started_at DESC, id DESC LIMIT ?", (limit,)).fetchall()
+    query = f"{SESSION_SUMMARY} {where} ORDER BY started_at DESC, id DESC LIMIT :limit"
+    return connection.execute(query, {**values_of(wanted), "limit": limit}).fetchall()
 
 
 def find_session(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
@@ -145,17 +148,20 @@ def turn_files(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[
     return files
 
 
-def history(connection: sqlite3.Connection, limit: int, session_id: str | None = None) -> list[sqlite3.Row]:
+def history(
+    connection: sqlite3.Connection, limit: int, session_id: str | None = None, wanted: Wanted = EVERY
+) -> list[sqlite3.Row]:
     """The newest prompts, newest last; with ``rejected``, ``chosen``, ``note``, ``outcome`` and
     ``correction_id`` of the correction that counts."""
-    where, values = ("WHERE turns.session_id = ?", [session_id]) if session_id else ("", [])
+    conditions = [*(["turns.session_id = :session"] if session_id else []), *turn_conditions(wanted)]
+    where = "WHERE " + " AND ".join(conditions) if conditions else ""
     rows = connection.execute(
         "SELECT turns.*, sessions.agent, sessions.cwd, corrections.id AS correction_id, "
         "rejected, chosen, note, outcome "
         "FROM turns JOIN sessions ON sessions.id = turns.session_id "
         "LEFT JOIN corrections ON corrections.turn_id = turns.id AND replaced_by IS NULL AND deleted_at IS NULL "
-        f"{where} ORDER BY turns.started_at DESC LIMIT ?",
-        (*values, limit),
+        f"{where} ORDER BY turns.started_at DESC LIMIT :limit",
+        {**values_of(wanted), "session": session_id, "limit": limit},
     ).fetchall()
     return rows[::-1]
 
@@ -176,7 +182,9 @@ def match_expression(query: str) -> str:
     return " ".join(parts)
 
 
-def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None) -> list[sqlite3.Row]:
+def search_turns(
+    connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None, wanted: Wanted = EVERY
+) -> list[sqlite3.Row]:
     """Turns that hold all words, newest first, with ``agent``, ``session_name``, ``cwd`` and ``snippet``.
 
     Matches in ``snippet`` stand between \\x01 and \\x02; it equals ``tools`` where it is of tool calls' input.
@@ -187,13 +195,14 @@ def search_turns(connection: sqlite3.Connection, query: str, limit: int = 20, se
     first, last = 0, 1 << 62
     if session_id:
         first, last = connection.execute("SELECT min(n), max(n) FROM turns WHERE session_id = ?", (session_id,)).fetchone()
+    narrowed = "".join(f"AND {one} " for one in turn_conditions(wanted))
     return connection.execute(
         "SELECT turns.*, sessions.agent, sessions.name AS session_name, sessions.cwd, "
         "snippet(turns_fts, -1, char(1), char(2), '…', 32) AS snippet, snippet(turns_fts, 2, char(1), char(2), '…', 32) AS tools "
         "FROM turns_fts CROSS JOIN turns ON turns.n = turns_fts.rowid CROSS JOIN sessions ON sessions.id = turns.session_id "
         "WHERE turns_fts MATCH :query AND turns_fts.rowid BETWEEN :first AND :last "
-        "AND (:session IS NULL OR turns.session_id = :session) ORDER BY turns_fts.rowid DESC LIMIT :limit",
-        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit},
+        f"AND (:session IS NULL OR turns.session_id = :session) {narrowed}ORDER BY turns_fts.rowid DESC LIMIT :limit",
+        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit, **values_of(wanted)},
     ).fetchall()
 
 
@@ -212,7 +221,7 @@ def turns_with(connection: sqlite3.Connection, query: str, session_id: str, limi
 
 
 def search_terminal(
-    connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None
+    connection: sqlite3.Connection, query: str, limit: int = 20, session_id: str | None = None, wanted: Wanted = EVERY
 ) -> list[sqlite3.Row]:
     """Places in terminal text that hold all words: session_id, offset, snippet, and of the session agent, name, cwd, start."""
     expression = match_expression(query)
@@ -222,6 +231,8 @@ def search_terminal(
     if session_id:
         own = "SELECT min(id), max(id) FROM terminal_texts WHERE session_id = ?"
         first, last = connection.execute(own, (session_id,)).fetchone()
+    conditions = " AND ".join(session_conditions(wanted))
+    narrowed = f"AND terminal_texts.session_id IN (SELECT id FROM sessions WHERE {conditions}) " if conditions else ""
     return connection.execute(
         "SELECT terminal_texts.session_id, terminal_texts.offset, "
         "snippet(terminal_fts, 0, char(1), char(2), '…', 24) AS snippet, "
@@ -229,6 +240,7 @@ def search_terminal(
         "FROM terminal_fts CROSS JOIN terminal_texts ON terminal_texts.id = terminal_fts.rowid "
         "CROSS JOIN sessions ON sessions.id = terminal_texts.session_id "
         "WHERE terminal_fts MATCH :query AND terminal_fts.rowid BETWEEN :first AND :last "
-        "AND (:session IS NULL OR terminal_texts.session_id = :session) ORDER BY terminal_fts.rowid DESC LIMIT :limit",
-        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit},
+        "AND (:session IS NULL OR terminal_texts.session_id = :session) "
+        f"{narrowed}ORDER BY terminal_fts.rowid DESC LIMIT :limit",
+        {"query": expression, "first": first, "last": last, "session": session_id, "limit": limit, **values_of(wanted)},
     ).fetchall()

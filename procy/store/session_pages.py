@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from procy.store.read import NO_SUBAGENT, find_session, find_turn, match_expression
+from procy.store.wanted import EVERY, Wanted, session_conditions
 
-NEWEST_HITS = 20_000  # turns that a filter by text looks at
 PAGE_PROMPT = 4_000  # characters; a prompt that is little longer comes whole
 PAGE_TURN = """
 SELECT id, session_id, seq, origin, kind, folded, status, error, source, model, started_at, ended_at,
@@ -128,27 +127,6 @@ ACTIVE = (  # of a session: when its last turn ended or began
 )
 
 
-class Wanted(NamedTuple):
-    """Which sessions a list shows, beside those recorded now and sub-agents'. ``text`` as one types it into a search box."""
-
-    agent: str | None = None
-    cwd: str | None = None
-    tag: str | None = None
-    text: str | None = None
-    since: str | None = None
-
-
-EVERY = Wanted()
-WANTED = {
-    "agent": "agent = :agent",
-    "cwd": "cwd = :cwd OR cwd >= :cwd || '/' AND cwd < :cwd || '0'",  # "0" comes after "/"
-    "tag": "id IN (SELECT session_id FROM tags WHERE tag = :tag)",
-    "since": "coalesce(ended_at, '9') >= :since",
-    "text": "instr(lower(coalesce(name, '')), lower(:text)) OR id IN (SELECT session_id FROM turns WHERE n IN "
-    f"(SELECT rowid FROM turns_fts WHERE turns_fts MATCH :match ORDER BY rowid DESC LIMIT {NEWEST_HITS}))",
-}
-
-
 def page_sessions(
     connection: sqlite3.Connection,
     before: tuple[int, str, str] | None = None,
@@ -164,7 +142,7 @@ def page_sessions(
     """
     conditions = ["status IN ('recording', 'paused')"] if live else []
     conditions += [] if children else [NO_SUBAGENT]
-    conditions += [WANTED[name] for name, value in wanted._asdict().items() if value]
+    conditions += session_conditions(wanted)
     where = "WHERE " + " AND ".join(f"({one})" for one in conditions) if conditions else ""
     later = ["(live, active_at, id) < (:live, :active, :id)"] if before else []
     later += ["active_at >= :since"] if wanted.since else []

@@ -23,6 +23,7 @@ from typing import Any
 from procy.parse.times import from_iso
 from procy.parse.transcripts.shapes import (
     UNFORESEEN,
+    Trace,
     as_amount,
     as_blocks,
     as_count,
@@ -30,7 +31,6 @@ from procy.parse.transcripts.shapes import (
     as_json,
     as_list,
     as_text,
-    read_record,
 )
 from procy.parse.turns import Draft
 from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnKind, TurnStatus, Usage
@@ -44,16 +44,15 @@ STYLE = re.compile(r"\x1b\[[0-9;]*m")
 FINAL_REASONS = ("end_turn", "stop_sequence", "max_tokens", "refusal")
 
 
-class Reader:
-    """See ``procy.types.TranscriptReader``."""
+class Reader(Trace):
+    """See ``procy.types.TracingReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
+        super().__init__()
         self.agent_session_id = agent_session_id
-        self.drafts: dict[str, Draft] = {}
         self.calls: dict[str, Draft] = {}  # by tool use id
         self.current: Draft | None = None
         self.touched: dict[str, Draft] = {}
-        self.at_ns = 0  # of the last line that has a time
         self.queued = False  # the current turn was sent while the agent worked
         self.denied: list[tuple[Draft, str]] = []  # by the last line
         self.files: dict[str, tuple[Draft, str]] = {}  # outputs that stand in files: the call they belong to
@@ -72,12 +71,13 @@ class Reader:
         }
 
     def feed(self, line: bytes) -> None:
-        record = read_record(line)
+        record = self.record(line)
         if record is None or (record.get("isSidechain") and not self.agent_session_id.startswith("agent-")):
             return
+        branch = record.get("gitBranch")
+        self.told(from_iso(record.get("timestamp")), cwd=record.get("cwd"), branch=branch if branch != "HEAD" else None)
         handler = self.handlers.get(as_text(record.get("type")))
         if handler:
-            self.at_ns = from_iso(record.get("timestamp")) or self.at_ns
             with suppress(*UNFORESEEN):
                 handler(record, self.at_ns)
 
@@ -226,7 +226,7 @@ class Reader:
             kind=kind,
             folded=folded,
         )
-        self.current = self.drafts[key] = draft
+        self.current = draft
         self._touch(draft, at_ns, Evidence("busy", "", at_ns))
 
     def _output(self, tags: dict[str, str], at_ns: int) -> None:

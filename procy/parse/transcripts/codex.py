@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from procy.parse.times import from_iso, from_milliseconds
-from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_dict, as_json, as_list, as_text, read_record
+from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_count, as_dict, as_json, as_list, as_text
 from procy.parse.turns import PARAGRAPH, Draft
 from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnStatus, Usage
 
@@ -19,13 +19,13 @@ BASELINE_TOKENS = 12_000  # instructions and tools; ``codex-rs/protocol``, ``per
 NAMED_IN_TEXT = ("skill", "mention")  # types of input items
 
 
-class Reader:
-    """See ``procy.types.TranscriptReader``."""
+class Reader(Trace):
+    """See ``procy.types.TracingReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
+        super().__init__()
         self.agent_session_id = agent_session_id
         self.current: Draft | None = None
-        self.at_ns = 0  # of the last line that has a time
         self.model: str | None = None
         self.calls: dict[str, Draft] = {}
         self.touched: dict[str, Draft] = {}
@@ -35,6 +35,7 @@ class Reader:
         self.context_left: int | None = None
         self.title: str | None = None
         self.handlers = {
+            "session_meta": self._session_meta,
             "turn_context": self._turn_context,
             "task_started": self._task_started,
             "task_complete": self._task_complete,
@@ -57,10 +58,10 @@ class Reader:
         }
 
     def feed(self, line: bytes) -> None:
-        record = read_record(line)
+        record = self.record(line)
         if record is None or not isinstance(payload := record.get("payload"), dict):
             return
-        self.at_ns = from_iso(record.get("timestamp")) or self.at_ns
+        self.told(from_iso(record.get("timestamp")))
         kind = record.get("type")
         handler = self.handlers.get(as_text(payload.get("type") if kind in ("event_msg", "response_item") else kind))
         if handler:
@@ -86,6 +87,10 @@ class Reader:
         return self.current.pending if self.current else None
 
     # -- lines --------------------------------------------------------------------------------------------------------
+
+    def _session_meta(self, payload: dict[str, Any], at_ns: int) -> None:
+        git = as_dict(payload.get("git"))
+        self.told(at_ns, cwd=payload.get("cwd"), branch=git.get("branch"), git_head=git.get("commit_hash"))
 
     def _turn_context(self, payload: dict[str, Any], at_ns: int) -> None:
         self.model = as_text(payload.get("model")) or self.model

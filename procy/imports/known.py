@@ -1,0 +1,100 @@
+"""What the database has of a conversation already: the same conversation of an agent is one session, whoever told of it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import NamedTuple
+
+from procy.recording.transcripts import writers_of
+from procy.store.write import transcript_id
+from procy.types import TranscriptFile
+
+LIVE = ("recording", "paused")
+
+
+class Known(NamedTuple):
+    """A transcript of the conversation, and the session that wrote it last; "" when that was forgotten."""
+
+    transcript_id: str
+    path: str
+    next_offset: int
+    session_id: str
+    status: str
+    origin: str
+    pruned_at: str | None
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE
+
+
+class Begin(NamedTuple):
+    """Where to go on with a transcript: its id in the database, how far it was read, and its session, "" where it has none.
+
+    ``is_recorded``: procy recorded the session itself.
+    """
+
+    transcript_id: str
+    offset: int = 0
+    session_id: str = ""
+    is_recorded: bool = False
+
+
+def find_known(connection: sqlite3.Connection, agent: str, file: TranscriptFile) -> Known | None:
+    """By the conversation's own name; the file itself comes before copies of it."""
+    row = connection.execute(
+        "SELECT transcripts.id, path, next_offset, coalesce(session_id, ''), coalesce(status, ''), coalesce(origin, ''), "
+        "pruned_at FROM transcripts LEFT JOIN transcript_sessions ON transcript_id = transcripts.id "
+        "LEFT JOIN sessions ON sessions.id = session_id WHERE transcripts.agent_session_id = ? AND transcripts.agent = ? "
+        "ORDER BY path = ? DESC, from_ns DESC LIMIT 1",
+        (file.agent_session_id, agent, file.path),
+    ).fetchone()
+    return Known(*row) if row else None
+
+
+def find_session(connection: sqlite3.Connection, agent: str, agent_session_id: str, at_ns: int) -> str:
+    """The session in which a conversation was at a time; "" for none."""
+    row = connection.execute(
+        "SELECT id FROM transcripts WHERE agent_session_id = ? AND agent = ?", (agent_session_id, agent)
+    ).fetchone()
+    if row:
+        return writers_of(connection, row[0]).at(at_ns)
+    row = connection.execute(
+        "SELECT id FROM sessions WHERE agent_session_id = ? AND agent = ? ORDER BY started_at DESC", (agent_session_id, agent)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def streamed(connection: sqlite3.Connection) -> set[str]:
+    """Conversations that were recorded as headless streams, and are whole there."""
+    rows = connection.execute("SELECT DISTINCT agent_session_id FROM turns WHERE source = 'stream'")
+    return {row[0] for row in rows if row[0]}
+
+
+def where_to_go_on(connection: sqlite3.Connection, agent: str, file: TranscriptFile, known: Known | None) -> Begin:
+    """Behind what is known, or at the file's beginning where it is another text than the one that is known."""
+    own = transcript_id(agent, file.agent_session_id, file.path)
+    if known is None:
+        return Begin(own)
+    session = (known.session_id, known.origin != "import")
+    if known.path == file.path or is_copy(connection, file.path, known):
+        return Begin(known.transcript_id, known.next_offset, *session)
+    return Begin(own, 0, *session)
+
+
+def is_copy(connection: sqlite3.Connection, path: str, known: Known) -> bool:
+    """Whether the file has, as far as it goes, the lines that are known: the last of those that fit into it stands where it
+    stood. Where no line is kept, there is nothing that says otherwise."""
+    size = os.path.getsize(path)
+    row = connection.execute(
+        "SELECT offset, line FROM transcript_lines WHERE transcript_id = ? AND offset + length(CAST(line AS BLOB)) < ? "
+        "ORDER BY offset DESC LIMIT 1",
+        (known.transcript_id, size),
+    ).fetchone()
+    if row is None:
+        return True
+    kept = row[1] if isinstance(row[1], bytes) else row[1].encode()
+    with open(path, "rb") as file:
+        file.seek(row[0])
+        return file.read(len(kept)) == kept or b"[redacted:" in kept
