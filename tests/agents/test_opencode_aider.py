@@ -12,6 +12,7 @@ import pytest
 
 from procy.agents.aider import Aider
 from procy.agents.opencode import OpenCode
+from procy.gateway.join import conversation_of
 from procy.plugins import profile_of
 from procy.types import Endpoint, Process, TranscriptFile
 
@@ -115,6 +116,10 @@ def test_opencodes_providers_go_through_the_gateway_as_they_are(home: Path, monk
     claude = {"options": {"baseURL": "http://127.0.0.1:1/p/SESSION-token/v1"}}
     assert told["provider"]["a"] == told["provider"]["anthropic"] == claude
     assert way.argv == ("opencode",)
+
+
+def test_opencodes_calls_name_its_session() -> None:
+    assert conversation_of((("x-session-affinity", "ses_1"), ("x-session-id", "ses_1"))) == "ses_1"
 
 
 def test_aider_goes_through_the_gateway_by_its_variables() -> None:

@@ -94,7 +94,7 @@ def _npm_install(client: Client, target: Path) -> None:
         _say(f"installing {client.package}@{client.version} into {target}")
         quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--save-exact", "--loglevel=error"]
         command = [npm, "install", "--prefix", str(staging), *quiet, f"{client.package}@{client.version}"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
         if done.returncode:
             raise ClientUnavailable(f"{client.label}: npm refused: {_reason(done.stderr)}")
         find_binary(client, staging)
@@ -117,7 +117,7 @@ def _venv_install(client: Client, target: Path) -> None:
     pip = [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     try:
         for command in ([python, "-m", "venv", str(target)], [*pip, f"{client.package}=={client.version}"]):
-            done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=1800, check=False)
             if done.returncode:
                 raise ClientUnavailable(f"{client.label}: {command[2]} refused: {_reason(done.stderr)}")
     except subprocess.TimeoutExpired as error:

@@ -136,6 +136,7 @@ def test_every_call_through_the_gateway_is_at_its_turn(through_gateway: Driver, 
     assert len(rows) == len(asked) >= 2
     assert {row["wire"] for row in rows} == {"openai-chat"} and {row["outcome"] for row in rows} == {"ok"}
     assert all(row["session_id"] for row in rows)
+    assert client == "aider" or len({row["agent_session_id"] for row in rows} - {None}) == 1, "OpenCode names its session"
     recording.until("SELECT 1 WHERE (SELECT count(DISTINCT turn_id) FROM exchanges) = 2")
     assert turns == {row[0] for row in recording.rows("SELECT DISTINCT turn_id FROM exchanges WHERE turn_id IS NOT NULL")}
     with open_reader(recording.places.db) as connection:
