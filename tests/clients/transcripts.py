@@ -128,9 +128,11 @@ def _hear_opencode(rows: Iterable[dict]) -> Heard:
             parts[data["part"]["id"]] = data["part"]
     for part in parts.values():
         _opencode_part(part, messages[part["messageID"]]["role"], heard)
+    refused = {part["messageID"] for part in parts.values() if "rejected permission" in part.get("state", {}).get("error", "")}
     for message in messages.values():
         error = message.get("error", {}).get("name")
-        over = message["role"] == "assistant" and message["time"].get("completed") and message.get("finish") != "tool-calls"
+        goes_on = message.get("finish") == "tool-calls" and message["id"] not in refused
+        over = message["role"] == "assistant" and message["time"].get("completed") and not goes_on
         heard.ended += bool(over)
         heard.interrupted += error == "MessageAbortedError"
         heard.failed += error not in (None, "MessageAbortedError")

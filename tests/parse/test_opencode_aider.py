@@ -19,7 +19,7 @@ from procy.recording.transcripts import new_reader
 from procy.types import Turn
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
-TALK, FORK = (next((RECORDINGS / "opencode/1.18.33" / name).glob("*.jsonl")) for name in ("talk", "fork"))
+TALK, FORK, REFUSED = (next((RECORDINGS / "opencode/1.18.33" / name).glob("*.jsonl")) for name in ("talk", "fork", "refused"))
 CHAT, STARTED = RECORDINGS / "aider/0.86.2/talk/.aider.chat.history.md", "2026-11-28 22:42:04"
 TABLE = (
     "CREATE TABLE event (id text PRIMARY KEY, aggregate_id text NOT NULL, seq integer NOT NULL, type text NOT NULL, data text)"
@@ -93,6 +93,13 @@ def test_a_forked_conversation_of_opencode_has_the_same_turns_again() -> None:
     assert [turn.key for turn in after[:-1]] == [turn.key for turn in before]
     assert [(turn.prompt, turn.response) for turn in after[:-1]] == [(turn.prompt, turn.response) for turn in before]
     assert after[-1].prompt == '"hello fork"' and after[-1].key not in {turn.key for turn in before}
+
+
+def test_opencode_stops_at_a_call_that_is_refused() -> None:
+    allowed, refused = opencode(REFUSED)
+    assert (allowed.status, allowed.tool_calls[0].status) == ("done", "ok")
+    assert (refused.status, refused.tool_calls[0].status) == ("interrupted", "denied")
+    assert refused.response == "I need permission." and refused.ended_ns
 
 
 def test_rows_of_a_database_are_lines_by_their_numbers(database: Path) -> None:

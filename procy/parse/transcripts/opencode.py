@@ -6,7 +6,8 @@ Seen in version 1.18.33: ``{"id", "seq", "type", "data"}``, where ``type`` ends 
   the program's own words: where a message has no others, it goes on with the turn before it. A part of type *compaction* is
   ``/compact``; the words for a ``!`` command are followed by a tool's part that has the command.
 - ``message.updated`` of role *assistant*: belongs to the prompt that its ``parentID`` names; told again while it grows. With
-  ``time.completed`` it is over: the turn, too, unless it ``finish``\\ ed for tool calls. Its ``error`` says how it failed.
+  ``time.completed`` it is over: the turn, too, unless it ``finish``\\ ed for tool calls of which none was refused. Its ``error``
+  says how it failed.
 - ``message.part.updated``: text and reasoning, empty at first and told again when they are whole; tools by their ``callID``.
 - *step-finish*: tokens of one call of the model; ``input`` is without the cache, ``output`` without reasoning.
 - ``session.created`` and ``session.updated``: title, and what the session has cost so far.
@@ -39,6 +40,7 @@ class Reader:
         self.drafts: dict[str, Draft] = {}  # by the id of the user's message
         self.answers: dict[str, Draft] = {}  # by the id of the assistant's message
         self.outlines: dict[str, dict[str, str | None]] = {}  # by turn: its texts by part, None for a call, in their order
+        self.refused: set[str] = set()  # messages with a call that the user refused without a word: the agent stops there
         self.thoughts: dict[str, dict[str, str]] = {}
         self.current: Draft | None = None
         self.touched: dict[str, Draft] = {}
@@ -112,10 +114,10 @@ class Reader:
         draft.model = as_text(info.get("modelID")) or draft.model
         error = as_dict(info.get("error"))
         final = as_text(info.get("finish")) not in NOT_FINAL
-        if not completed_ns or not (error or final or draft.kind == "shell"):
+        if not completed_ns or not (error or final or draft.kind == "shell" or key in self.refused):
             self._touch(draft, began_ns)
         elif not error:
-            self._end(draft, "done", completed_ns)
+            self._end(draft, "interrupted" if key in self.refused else "done", completed_ns)
         elif error.get("name") == "MessageAbortedError":
             self._end(draft, "interrupted", completed_ns)
         else:
@@ -205,7 +207,10 @@ class Reader:
                 draft.change(file)
         elif state.get("status") == "error":
             words = as_text(state.get("error"))
-            draft.result(key, words, refusal(words, metadata), from_milliseconds(times.get("end")) or at_ns)
+            status = refusal(words, metadata)
+            draft.result(key, words, status, from_milliseconds(times.get("end")) or at_ns)
+            if status == "denied" and "feedback" not in words:
+                self.refused.add(as_text(part.get("messageID")))
         if draft.kind == "shell":
             draft.prompt = f"!{as_text(as_dict(state.get('input')).get('command'))}"
             draft.texts = [text] if (text := as_text(metadata.get("output") or state.get("output")).rstrip("\n")) else []
