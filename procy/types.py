@@ -252,7 +252,7 @@ class Profile(Protocol):
 
     name: str
     title: str
-    transcript: str  # module of ``procy.parse.transcripts`` that reads its transcript, or "" where it has none
+    transcript: str  # module of ``procy.parse.transcripts`` (or, with a dot, any) that reads its transcript; "" where it has none
     composer: tuple[str, ...]  # how the first row of its empty or filled composer begins; () where procy cannot tell
     program: str  # the command that starts it, or "" where there is no such one
 

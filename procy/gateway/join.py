@@ -10,6 +10,7 @@ CONVERSATION = (  # headers in which agents name it; the first that is there cou
     "session-id",
     "session_id",  # older ones
     "conversation_id",
+    "x-session-id",  # OpenCode (1.18.33)
 )
 REQUEST = ("request-id", "x-request-id")  # of replies: Claude Code writes it into its transcript as requestId
 

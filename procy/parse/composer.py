@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from procy.parse.box import BAR, boxed_rows
+
+HINT = "Ask anything"  # what an empty composer of OpenCode's begins with
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
 OTHER = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|[\x0e\x0f]")  # links, character sets
 RULE = re.compile(r"\s*[─━╌╰╭┌└]{4,}")
 FRAME = re.compile(r"\s*[─━╰╭┌└]{4,}")  # not the dashes within one
-NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars)\]")
+NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars|~\d+ lines)\]")
 OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
 KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
 GREYS = range(240, 252)  # of the 256 colours
@@ -115,6 +118,8 @@ def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[
     Long input is seen as far as the agent shows it; of a paste only the note that stands for it.
     """
     plain = plain_rows(rows)
+    if BAR in marks:
+        return read_boxed(rows, boxed_rows(plain, cursor[1]), cursor)
     first = composer_row(plain, cursor[1], marks)
     if first is None:
         return None
@@ -128,6 +133,19 @@ def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[
     text = "\n".join(typed).strip()
     hint = plain[first][2:].strip()
     is_hint = cursor == (2, first) and text == hint[:1] and len(hint) > 1  # its first character is under the cursor
+    return "" if is_hint else text
+
+
+def read_boxed(rows: Sequence[str], place: tuple[range, int] | None, cursor: tuple[int, int]) -> str | None:
+    """The text in a composer with a bar, without the hint that an empty one shows."""
+    if place is None:
+        return None
+    text_rows, column = place
+    cells = [row[column:] for row in cells_of(rows)[text_rows.start : text_rows.stop]]
+    typed = ["".join(" " if cell.faint else cell.character for cell in row).rstrip() for row in cells]
+    text = "\n".join(typed).strip()
+    whole = "".join(cell.character for cell in cells[0]).strip() if cells else ""
+    is_hint = cursor == (column, text_rows.start) and whole.startswith(HINT)
     return "" if is_hint else text
 
 

@@ -1,6 +1,5 @@
 """Transcripts in the database: their readers, and telling a reader again what it was told."""
 
-import os
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from importlib import import_module
 from typing import NamedTuple, Protocol
 
 from procy.capture.lines import ENDING
+from procy.capture.transcript import end_of
 from procy.plugins import profile_named
 from procy.store.blobs import unpack
 from procy.types import TranscriptFile, TranscriptReader
@@ -78,15 +78,13 @@ def is_read_elsewhere(connection: sqlite3.Connection, agent: str, file: Transcri
 
 
 def has_grown(transcript: Transcript) -> bool:
-    try:
-        return os.path.getsize(transcript.path) > transcript.next_offset
-    except OSError:
-        return False
+    return end_of(transcript.path) > transcript.next_offset
 
 
 def new_reader(name: str, agent_session_id: str) -> TranscriptReader:
-    """The reader in the module of ``procy.parse.transcripts`` with that name."""
-    reader: TranscriptReader = import_module(f"procy.parse.transcripts.{name}").Reader(agent_session_id)
+    """The reader in the module of ``procy.parse.transcripts`` with that name; a name with a dot is that of a package's module."""
+    module = name if "." in name else f"procy.parse.transcripts.{name}"
+    reader: TranscriptReader = import_module(module).Reader(agent_session_id)
     return reader
 
 

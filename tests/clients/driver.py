@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -57,7 +56,7 @@ class Driver:
         new = ["new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(self.home.work), "-P", "-F", "#{pane_id}"]
         self.pane = self.tmux(*keep, *new, command).strip()
         try:
-            self.until_screen(*self.home.ready)
+            self.until_screen(*self.home.ready, seconds=self.home.start_seconds)
         except NotReached:
             self.stop()
             raise
@@ -98,6 +97,12 @@ class Driver:
         """tmux key names, each in its own call so that the client reads them one by one."""
         for key in keys:
             self.tmux("send-keys", "-t", self.pane, key)
+
+    def interrupt(self) -> None:
+        """Stops the client's work, by one key or by several that must not come at once."""
+        for key in self.home.interrupt:
+            self.press(key)
+            time.sleep(BURST)
 
     def answer(self, question: str, key: str) -> None:
         """Presses `key` until the dialog that shows `question` is gone; a dialog takes no key in its first moments."""
@@ -153,10 +158,9 @@ class Driver:
         return self.tmux("capture-pane", "-p", "-J", "-S", "-", "-t", self.pane)
 
     def lines(self) -> Iterator[dict]:
-        """The objects of all transcript files, oldest file first; a last line still being written is left out."""
+        """The objects of all transcript files, oldest file first."""
         for path in self.home.transcript_files():
-            for line in path.read_bytes().split(b"\n")[:-1]:
-                yield json.loads(line)
+            yield from self.home.read(path)
 
     def heard(self) -> Heard:
         return hear(self.home.client, self.lines())
@@ -207,5 +211,6 @@ def _alive(pid: int) -> bool:
 
 
 def _squeeze(text: str) -> str:
-    """ASCII without white space: terminals disagree about what they keep of the rest."""
-    return "".join(character for character in unicodedata.normalize("NFC", text) if "!" <= character <= "~")
+    """ASCII without white space, for terminals disagree about what they keep of the rest, and without the mark that aider puts
+    before every line that is typed."""
+    return "".join(character for character in unicodedata.normalize("NFC", text) if "!" <= character <= "~" and character != ">")

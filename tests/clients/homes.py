@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +14,33 @@ KEY = "sk-scripted-model-server-key"
 CLOSED = "http://127.0.0.1:9"
 
 
+def json_lines(path: Path) -> Iterator[dict]:
+    """A last line still being written is left out."""
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        yield json.loads(line)
+
+
+def event_rows(path: Path) -> Iterator[dict]:
+    """The rows of OpenCode's event log, session by session."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as connection, suppress(sqlite3.OperationalError):
+        for session, kind, data in connection.execute(
+            "SELECT aggregate_id, type, data FROM event ORDER BY aggregate_id DESC, seq"
+        ):
+            yield {"session": session, "type": kind, "data": json.loads(data)}
+
+
+def text_lines(path: Path) -> Iterator[dict]:
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+        yield {"line": line}
+
+
 @dataclass(frozen=True)
 class Home:
     """Everything needed to start a client, `command` in `work` with exactly `env`, and to tell what it does:
     `transcripts` globs its own transcript files below `path`, `ready` is on the screen when it takes the first input,
     `queue_key` queues a prompt while it works, `permission_question` is on the screen while it waits for permission,
-    `resume` are the arguments that go on with the last session."""
+    `resume` are the arguments that go on with the last session, `interrupt` the keys that stop its work, `read` gives the
+    objects of a transcript file, and `start_seconds` are how long it may take to start."""
 
     client: str
     path: Path
@@ -29,6 +52,9 @@ class Home:
     queue_key: str
     permission_question: str
     resume: tuple[str, ...]
+    interrupt: tuple[str, ...] = ("Escape",)
+    start_seconds: float = 30.0
+    read: Callable[[Path], Iterator[dict]] = json_lines
 
     def transcript_files(self) -> list[Path]:
         """Oldest first."""
@@ -88,7 +114,63 @@ def codex_home(root: Path, executable: Path, url: str, ask: bool = False, inline
     )  # fmt: skip
 
 
-HOMES: dict[str, Callable[..., Home]] = {"claude": claude_home, "codex": codex_home}
+def opencode_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, commands wait for the user's permission; otherwise all run. It always draws on the alternate screen."""
+    home, work = _folders(root)
+    model = {
+        "name": "Scripted", "reasoning": True, "tool_call": True, "limit": {"context": 100000, "output": 8000},
+        "cost": {"input": 1, "output": 10, "cache_read": 0.1, "cache_write": 1},
+    }  # fmt: skip
+    provider = {
+        "npm": "@ai-sdk/openai-compatible", "name": "Scripted", "models": {"scripted": model},
+        "options": {"baseURL": f"{url}/v1", "apiKey": KEY},
+    }  # fmt: skip
+    config = {
+        "model": "scripted/scripted", "small_model": "scripted/scripted", "autoupdate": False, "share": "disabled",
+        "provider": {"scripted": provider}, "permission": {"bash": "ask" if ask else "allow"},
+    }  # fmt: skip
+    (home / ".config" / "opencode").mkdir(parents=True)
+    (home / ".config" / "opencode" / "opencode.json").write_text(json.dumps(config))
+    quiet = ("MODELS_FETCH", "AUTOUPDATE", "LSP_DOWNLOAD", "DEFAULT_PLUGINS")
+    env = _env(home) | {f"OPENCODE_DISABLE_{name}": "1" for name in quiet}
+    return Home(
+        "opencode", home, work, (str(executable),), env, ".local/share/opencode/opencode.db",
+        ready=("┃", "ctrl+p commands"), queue_key="Enter", permission_question="Permission required",
+        resume=("--continue",), interrupt=("Escape", "Escape"), start_seconds=120, read=event_rows,
+    )  # fmt: skip
+
+
+def aider_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """Without `ask`, it makes new files unasked; a command it always asks for."""
+    home, work = _folders(root)
+    (home / ".aider.model.settings.yml").write_text(_AIDER_MODEL)
+    cost = {"input_cost_per_token": 0.000001, "output_cost_per_token": 0.00001}
+    limits = {"max_input_tokens": 100000, "max_output_tokens": 8000, "litellm_provider": "openai", "mode": "chat"}
+    (home / ".aider.model.metadata.json").write_text(json.dumps({"openai/scripted": cost | limits}))
+    env = _env(home) | {"OPENAI_API_BASE": f"{url}/v1", "OPENAI_API_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    quiet = ("--no-git", "--no-check-update", "--no-analytics", "--no-show-model-warnings", "--no-show-release-notes")
+    command = (str(executable), "--model", "openai/scripted", *quiet, *([] if ask else ["--yes-always"]))
+    return Home(
+        "aider", home, work, command, env, "../work/.aider.chat.history.md",
+        ready=("Repo-map: disabled", "\n>"), queue_key="Enter", permission_question="Run shell command?",
+        resume=("--restore-chat-history",), interrupt=("C-c",), start_seconds=120, read=text_lines,
+    )  # fmt: skip
+
+
+HOMES: dict[str, Callable[..., Home]] = {
+    "claude": claude_home,
+    "codex": codex_home,
+    "opencode": opencode_home,
+    "aider": aider_home,
+}
+
+_AIDER_MODEL = """\
+- name: openai/scripted
+  edit_format: diff
+  use_repo_map: false
+  reminder: sys
+  examples_as_sys_msg: true
+"""
 
 _CODEX_CONFIG = """\
 model = "scripted"

@@ -107,7 +107,7 @@ def interrupted(driver: Driver) -> list[str]:
     driver.type("slow 30")
     driver.enter()
     driver.until_screen("slow line 3")
-    driver.press("Escape")
+    driver.interrupt()
     driver.until_ended(ended + 1)
     driver.ask("hello again")
     return ["slow 30", "hello again"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,4 +110,89 @@ def _codex_usage(count: dict) -> Usage:
     return Usage(fresh, cached, written, count["output_tokens"], count["reasoning_output_tokens"])
 
 
-READERS: dict[str, Callable[[Iterable[dict]], Heard]] = {"claude": _hear_claude, "codex": _hear_codex}
+def _hear_opencode(rows: Iterable[dict]) -> Heard:
+    """Messages and parts by their ids, the last form of each; without those of helpers, whose session has a parent."""
+    heard = Heard()
+    helpers: set[str] = set()
+    messages: dict[str, dict] = {}
+    parts: dict[str, dict] = {}
+    for row in rows:
+        kind, data = row["type"].rpartition(".")[0], row["data"]
+        if kind == "session.created" and data["info"].get("parentID"):
+            helpers.add(row["session"])
+        elif row["session"] in helpers:
+            continue
+        elif kind == "message.updated":
+            messages[data["info"]["id"]] = data["info"]
+        elif kind == "message.part.updated":
+            parts[data["part"]["id"]] = data["part"]
+    for part in parts.values():
+        _opencode_part(part, messages[part["messageID"]]["role"], heard)
+    refused = {part["messageID"] for part in parts.values() if "rejected permission" in part.get("state", {}).get("error", "")}
+    for message in messages.values():
+        error = message.get("error", {}).get("name")
+        goes_on = message.get("finish") == "tool-calls" and message["id"] not in refused
+        over = message["role"] == "assistant" and message["time"].get("completed") and not goes_on
+        heard.ended += bool(over)
+        heard.interrupted += error == "MessageAbortedError"
+        heard.failed += error not in (None, "MessageAbortedError")
+    return heard
+
+
+def _opencode_part(part: dict, role: str, heard: Heard) -> None:
+    if part["type"] == "text" and part["text"] and not part.get("synthetic"):
+        (heard.prompts if role == "user" else heard.answers).append(part["text"])
+    elif part["type"] == "tool" and part["tool"] == "bash" and part["state"]["status"] == "completed":
+        heard.outputs.append(part["state"]["output"])
+    elif part["type"] == "step-finish":
+        count = part["tokens"]
+        cache, thought = count["cache"], count["reasoning"]
+        heard.usage += Usage(count["input"], cache["read"], cache["write"], count["output"] + thought, thought)
+
+
+AIDER_TOKENS = re.compile(r"> Tokens: ([\d.]+)(k?) sent, ([\d.]+)(k?) received")
+
+
+def _hear_aider(lines: Iterable[dict]) -> Heard:
+    """What it says itself ends in two blanks; an answer's lines do not."""
+    heard = Heard()
+    asking, answer = False, []
+    for text in (line["line"] for line in lines):
+        if text.startswith("####") and text.endswith("  "):
+            if asking:
+                heard.prompts[-1] += f"\n{text[5:-2]}"
+            else:
+                heard.prompts.append(text[5:-2])
+                _aider_answer(answer, heard)
+            asking, answer = True, []
+            continue
+        asking = False
+        if text.startswith(">") and text.endswith("  "):
+            if found := AIDER_TOKENS.match(text):
+                sent, received = (round(float(found[n]) * (1000 if found[n + 1] else 1)) for n in (1, 3))
+                heard.usage += Usage(input=sent, output=received)
+            heard.ended += bool(found) or "^C again to exit" in text or "litellm." in text
+            heard.interrupted += "^C again to exit" in text
+            heard.failed += "litellm." in text
+        elif text.startswith("# aider chat started"):
+            answer.append("")
+        else:
+            answer.append(text)
+            continue
+        _aider_answer(answer, heard)
+        answer = []
+    _aider_answer(answer, heard)
+    return heard
+
+
+def _aider_answer(lines: list[str], heard: Heard) -> None:
+    if text := "\n".join(lines).strip("\n"):
+        heard.answers.append(text)
+
+
+READERS: dict[str, Callable[[Iterable[dict]], Heard]] = {
+    "claude": _hear_claude,
+    "codex": _hear_codex,
+    "opencode": _hear_opencode,
+    "aider": _hear_aider,
+}

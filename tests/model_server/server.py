@@ -8,12 +8,12 @@ from types import TracebackType
 
 import uvicorn
 
-from . import anthropic_messages, openai_responses
+from . import anthropic_messages, openai_chat, openai_responses
 from .conversation import Conversation
 from .desk import Desk, Received
 from .http import Cut, read_request, send_json
 
-WIRES = (anthropic_messages, openai_responses)
+WIRES = (anthropic_messages, openai_responses, openai_chat)
 
 
 class ModelServer:

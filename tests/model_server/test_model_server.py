@@ -48,6 +48,36 @@ def test_both_wires_stream_the_same_answer(server: ModelServer, prompt: str) -> 
     assert done[-1]["response"]["output"][0]["content"][0]["text"] == answer_for(prompt)
 
 
+def chat(server: ModelServer, *messages: dict, **extra: object) -> httpx.Response:
+    return httpx.post(f"{server.url}/v1/chat/completions", json={"model": "m", "messages": messages, **extra})
+
+
+def test_the_chat_wire_streams_text_calls_and_usage(server: ModelServer) -> None:
+    tools = [{"type": "function", "function": {"name": "bash"}}]
+    options = {"tools": tools, "stream": True, "stream_options": {"include_usage": True}}
+    response = chat(server, {"role": "user", "content": "run: ls"}, **options)
+    assert response.text.endswith("data: [DONE]\n\n")
+    chunks = [json.loads(line[6:]) for line in response.text.splitlines() if line.startswith("data: {")]
+    deltas = [choice["delta"] for chunk in chunks for choice in chunk["choices"]]
+    assert "".join(delta.get("content", "") for delta in deltas) == "I will run it."
+    (call,) = [call for delta in deltas for call in delta.get("tool_calls", [])]
+    assert json.loads(call["function"]["arguments"])["command"] == "ls"
+    assert (chunks[-1]["usage"]["prompt_tokens"], chunks[-1]["usage"]["completion_tokens"]) == (1110, 40)
+    asked = [
+        {"role": "user", "content": "run: ls"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "content": "a b"},
+    ]
+    assert chat(server, *asked, tools=tools).json()["choices"][0]["message"]["content"] == echo_of("run: ls")
+    assert chat(server, {"role": "user", "content": "error 429"}).status_code == 429
+
+
+def test_a_client_that_takes_edits_out_of_text_gets_them_there(server: ModelServer) -> None:
+    system = {"role": "system", "content": "Every *SEARCH/REPLACE block* must ..."}
+    said = chat(server, system, {"role": "user", "content": "edit: a.txt"}).json()["choices"][0]["message"]["content"]
+    assert said == "I will edit it.\n\na.txt\n```\n<<<<<<< SEARCH\nfirst line\n=======\nchanged line\n>>>>>>> REPLACE\n```"
+
+
 def test_tool_call_then_closing_text(server: ModelServer) -> None:
     first = anthropic(server, "run: ls").json()
     call = first["content"][-1]

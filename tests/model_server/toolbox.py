@@ -64,6 +64,27 @@ def _claude_agent(arguments: dict) -> dict:
     return {"description": title, "prompt": arguments["prompt"], "subagent_type": "general-purpose"}
 
 
+def _opencode_agent(arguments: dict) -> dict:
+    title = arguments["prompt"].split("\n")[0][:30] or "helper task"
+    return {"description": title, "prompt": arguments["prompt"], "subagent_type": "general"}
+
+
+def _opencode_question(arguments: dict) -> dict:
+    options = [{"label": choice, "description": f"Choose {choice}"} for choice in arguments["choices"]]
+    return {"questions": [{"question": arguments["text"], "header": "Choice", "options": options}]}
+
+
+def as_text(call: ToolCall) -> str:
+    """A call as aider finds it in an answer: an edit block, or a command that it offers to run."""
+    arguments = call.arguments
+    if call.tool == "shell":
+        return f"```bash\n{arguments['command']}\n```"
+    if call.tool in ("write", "edit"):
+        old, new = ("", arguments["content"]) if call.tool == "write" else (f"{arguments['old']}\n", f"{arguments['new']}\n")
+        return f"{arguments['path']}\n```\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n```"
+    return missing(call)
+
+
 TOOLS = (
     ClientTool("shell", "Bash", lambda a: {"command": a["command"], "description": "Scripted command"}),
     ClientTool("write", "Write", lambda a: {"file_path": a["path"], "content": a["content"]}),
@@ -71,6 +92,11 @@ TOOLS = (
     ClientTool("agent", "Agent", _claude_agent),
     ClientTool("question", "AskUserQuestion", _claude_question),
     ClientTool("plan", "ExitPlanMode", lambda a: {"plan": a["text"]}),
+    ClientTool("shell", "bash", lambda a: {"command": a["command"], "description": "Scripted command"}),
+    ClientTool("write", "write", lambda a: {"filePath": a["path"], "content": a["content"]}),
+    ClientTool("edit", "edit", lambda a: {"filePath": a["path"], "oldString": a["old"], "newString": a["new"]}),
+    ClientTool("agent", "task", _opencode_agent),
+    ClientTool("question", "question", _opencode_question),
     ClientTool("shell", "exec_command", _codex_shell),
     ClientTool("write", "apply_patch", _patch_add, freeform=True),
     ClientTool("edit", "apply_patch", _patch_update, freeform=True),
