@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help setup assets demo test clients cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
+.PHONY: help setup assets demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -54,6 +54,10 @@ test: setup ## the test suite; real tmux, real Datasette, real Chromium; no netw
 clients: setup ## the same with the real Claude Code and Codex from the npm registry
 	@$(BIN)/python -m tests.clients.install || true
 	@$(BIN)/python -m pytest -m clients -n $(AGENTS) --dist worksteal --timeout 300 tests/clients
+
+clients-all: setup ## the same with every agent that npm and PyPI give; each that is skipped says why
+	@$(BIN)/python -m tests.clients.install all || true
+	@$(BIN)/python -m pytest -m 'clients or clients_all' -n $(AGENTS) --dist worksteal --timeout 600 tests/clients
 
 cron-test: setup ## the real cron daemon exports what is new, in a mount namespace of its own; takes two minutes, needs root
 	@PATH="$$PATH:/usr/sbin" sh scripts/need.sh cron cron || true

@@ -15,7 +15,7 @@ from procy.types import Profile
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-BUILT_IN = ("procy.agents.claude_code", "procy.agents.codex", "procy.agents.demo", "procy.agents.generic")
+BUILT_IN = tuple(f"procy.agents.{name}" for name in ("claude_code", "codex", "gemini", "qwen", "demo", "generic"))
 
 STRATEGIES = tuple(
     f"procy.evolve.strategies.{name}" for name in ("stall_switch", "greedy", "map_elites", "random_start", "seed_rule")

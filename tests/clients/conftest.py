@@ -8,20 +8,22 @@ from typing import Any
 
 import pytest
 
-from tests.clients.install import CLIENTS, ClientUnavailable, install
+from tests.clients.install import ALL, CLIENTS, OTHERS, ClientUnavailable, install
 from tests.clients.recording import SCREEN
 from tests.model_server import ModelServer
 
 
-@pytest.fixture(params=list(CLIENTS))
-def client(request: pytest.FixtureRequest) -> str:
-    return request.param
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`client` is each of those that the test's marker is for."""
+    if "client" in metafunc.fixturenames:
+        names = OTHERS if metafunc.definition.get_closest_marker("clients_all") else CLIENTS
+        metafunc.parametrize("client", list(names))
 
 
 @pytest.fixture
 def executable(client: str) -> Path:
     try:
-        return install(CLIENTS[client])
+        return install(ALL[client])
     except ClientUnavailable as error:
         pytest.skip(str(error))
 

@@ -88,7 +88,51 @@ def codex_home(root: Path, executable: Path, url: str, ask: bool = False, inline
     )  # fmt: skip
 
 
-HOMES: dict[str, Callable[..., Home]] = {"claude": claude_home, "codex": codex_home}
+def gemini_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, tools that change anything wait for the user's permission; otherwise all run. It always draws inline."""
+    home, work = _folders(root)
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "model": {"name": "scripted"},
+        "ui": {"useAlternateBuffer": False},
+    }
+    (home / ".gemini").mkdir()
+    (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
+    env = _env(home) | {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url}
+    return Home(
+        "gemini", home, work, (str(executable), *([] if ask else ["--yolo"])), env, ".gemini/tmp/*/chats/session-*.jsonl",
+        ready=("Type your message", "/model"), queue_key="Enter", permission_question="Allow execution of",
+        resume=("--resume", "latest"),
+    )  # fmt: skip
+
+
+def qwen_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, tools that change anything wait for the user's permission; otherwise all run. It always draws inline."""
+    home, work = _folders(root)
+    settings = {
+        "security": {"auth": {"selectedType": "openai"}},
+        "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
+        "privacy": {"usageStatisticsEnabled": False},
+        "tools": {"approvalMode": "default" if ask else "yolo"},
+    }
+    (home / ".qwen").mkdir()
+    (home / ".qwen" / "settings.json").write_text(json.dumps(settings))
+    env = _env(home) | {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": "scripted"}
+    return Home(
+        "qwen", home, work, (str(executable),), env, ".qwen/projects/*/chats/*.jsonl",
+        ready=("Type your message", "shift + tab"), queue_key="C-q", permission_question="Allow execution of",
+        resume=("--continue",),
+    )  # fmt: skip
+
+
+HOMES: dict[str, Callable[..., Home]] = {
+    "claude": claude_home,
+    "codex": codex_home,
+    "gemini": gemini_home,
+    "qwen": qwen_home,
+}
 
 _CODEX_CONFIG = """\
 model = "scripted"

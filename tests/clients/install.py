@@ -1,10 +1,10 @@
-"""Install the pinned real clients with npm into a cache outside the clone.
+"""Install the pinned real clients, from npm and PyPI, into a cache outside the clone.
 
-    python -m tests.clients.install [claude|codex ...]
+    python -m tests.clients.install [all | NAME ...]
 
 prints one line per step on stderr and the executable's path on stdout. The cache is `$PROCY_CLIENTS_CACHE`, else
 `procy-clients` in `$XDG_CACHE_HOME` or `~/.cache`; each client has its own folder `<name>-<version>` there, complete
-when its `ready` file exists. npm asks whatever registry the user configured.
+when its `ready` file exists. npm and pip ask whatever registry the user configured.
 """
 
 from __future__ import annotations
@@ -25,21 +25,27 @@ class ClientUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Client:
-    """A pinned npm client. `binary` is the glob of its native executable below `node_modules`; `{slug}` is `platform_slug()`."""
+    """A pinned client. `binary` is the glob of its executable below its folder; `{slug}` is `platform_slug()`.
+    One of PyPI gets a virtual environment, made with a Python of `pythons`."""
 
     name: str
     package: str
     version: str
     binary: str
+    pythons: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         return f"{self.name}-{self.version}"
 
 
-CLAUDE = Client("claude", "@anthropic-ai/claude-code", "2.1.329", "@anthropic-ai/claude-code-{slug}/claude")
-CODEX = Client("codex", "@openai/codex", "0.169.0", "@openai/codex-{slug}/vendor/*/bin/codex")
-CLIENTS = {client.name: client for client in (CLAUDE, CODEX)}
+CLAUDE = Client("claude", "@anthropic-ai/claude-code", "2.1.329", "node_modules/@anthropic-ai/claude-code-{slug}/claude")
+CODEX = Client("codex", "@openai/codex", "0.169.0", "node_modules/@openai/codex-{slug}/vendor/*/bin/codex")
+GEMINI = Client("gemini", "@google/gemini-cli", "0.61.0", "node_modules/.bin/gemini")
+QWEN = Client("qwen", "@qwen-code/qwen-code", "0.24.4", "node_modules/.bin/qwen")
+CLIENTS = {client.name: client for client in (CLAUDE, CODEX)}  # those of `make clients`
+OTHERS = {client.name: client for client in (GEMINI, QWEN)}  # those that `make clients-all` adds
+ALL = CLIENTS | OTHERS
 
 
 def cache_dir() -> Path:
@@ -61,7 +67,7 @@ def install(client: Client) -> Path:
     """The path of the client's native executable; installs it on the first call. Raises ClientUnavailable."""
     target = cache_dir() / client.label
     if not (target / "ready").exists():
-        _npm_install(client, target)
+        (_venv_install if client.pythons else _npm_install)(client, target)
     executable = find_binary(client, target)
     _check_version(client, executable)
     return executable
@@ -70,9 +76,9 @@ def install(client: Client) -> Path:
 def find_binary(client: Client, target: Path) -> Path:
     """The platform package holds the program itself; the main package's install script, which npm 11 blocks, only copies it."""
     pattern = client.binary.format(slug=platform_slug())
-    found = sorted((target / "node_modules").glob(pattern))
+    found = sorted(target.glob(pattern))
     if not found:
-        raise ClientUnavailable(f"{client.label}: no executable at node_modules/{pattern}; remove {target} and try again")
+        raise ClientUnavailable(f"{client.label}: no executable at {pattern}; remove {target} and try again")
     return found[0]
 
 
@@ -99,9 +105,27 @@ def _npm_install(client: Client, target: Path) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def _venv_install(client: Client, target: Path) -> None:
+    """In its place at once: the scripts of a virtual environment name the folder it was made in."""
+    python = next((found for name in client.pythons if (found := shutil.which(name))), None)
+    if python is None:
+        raise ClientUnavailable(f"{client.label}: none of {', '.join(client.pythons)} is on PATH")
+    _say(f"installing {client.package}=={client.version} into {target}")
+    shutil.rmtree(target, ignore_errors=True)
+    pip = [str(target / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    try:
+        for command in ([python, "-m", "venv", str(target)], [*pip, f"{client.package}=={client.version}"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+            if done.returncode:
+                raise ClientUnavailable(f"{client.label}: {command[2]} refused: {_reason(done.stderr)}")
+    except subprocess.TimeoutExpired as error:
+        raise ClientUnavailable(f"{client.label}: its installation took longer than {error.timeout:.0f} s") from error
+    (target / "ready").write_text(client.version + "\n")
+
+
 def _reason(stderr: str) -> str:
-    """npm's own words without the host it asked."""
-    lines = [line for line in stderr.splitlines() if line.startswith(("npm error", "npm ERR!")) and "://" not in line]
+    """npm's or pip's own words without the host it asked."""
+    lines = [line for line in stderr.splitlines() if line.startswith(("npm error", "npm ERR!", "ERROR: ")) and "://" not in line]
     return " | ".join(line.split(" ", 2)[-1] for line in lines[:3]) or "no reason given"
 
 
@@ -117,11 +141,11 @@ def _say(words: str) -> None:
 
 def main(names: list[str]) -> int:
     status = 0
-    for name in names or list(CLIENTS):
+    for name in list(ALL) if names == ["all"] else names or list(CLIENTS):
         try:
-            print(install(CLIENTS[name]))
+            print(install(ALL[name]))
         except KeyError:
-            _say(f"unknown client {name!r}: choose from {', '.join(CLIENTS)}")
+            _say(f"unknown client {name!r}: choose from {', '.join(ALL)}")
             return 2
         except ClientUnavailable as error:
             _say(f"unavailable: {error}")

@@ -58,6 +58,16 @@ async def send_events(send: Send, events: AsyncIterator[dict], headers: dict[str
     await send({"type": "http.response.body", "body": b""})
 
 
+async def send_data(send: Send, events: AsyncIterator[dict], headers: dict[str, str] | None = None, done: bool = True) -> None:
+    """Server-sent events without names; with `done`, closed by `[DONE]`."""
+    extra = [(name.encode(), text.encode()) for name, text in (headers or {}).items()]
+    fixed = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
+    await send({"type": "http.response.start", "status": 200, "headers": fixed + extra})
+    async for event in events:
+        await send({"type": "http.response.body", "body": f"data: {json.dumps(event)}\n\n".encode(), "more_body": True})
+    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n" if done else b""})
+
+
 async def paced(text: str, seconds: float) -> AsyncIterator[str]:
     """`text` in pieces: ten a second when it shall take `seconds`, else 2 KiB each."""
     count = max(2, round(seconds * 10)) if seconds else 1 + len(text) // 2048

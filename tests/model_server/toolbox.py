@@ -64,6 +64,22 @@ def _claude_agent(arguments: dict) -> dict:
     return {"description": title, "prompt": arguments["prompt"], "subagent_type": "general-purpose"}
 
 
+def _gemini_edit(arguments: dict) -> dict:
+    change = {"old_string": arguments["old"], "new_string": arguments["new"]}
+    return {"file_path": arguments["path"], "instruction": "Scripted change", **change}
+
+
+def as_text(call: ToolCall) -> str:
+    """A call as aider finds it in an answer: an edit block, or a command that it offers to run."""
+    arguments = call.arguments
+    if call.tool == "shell":
+        return f"```bash\n{arguments['command']}\n```"
+    if call.tool in ("write", "edit"):
+        old, new = ("", arguments["content"]) if call.tool == "write" else (f"{arguments['old']}\n", f"{arguments['new']}\n")
+        return f"{arguments['path']}\n```\n<<<<<<< SEARCH\n{old}=======\n{new}>>>>>>> REPLACE\n```"
+    return missing(call)
+
+
 TOOLS = (
     ClientTool("shell", "Bash", lambda a: {"command": a["command"], "description": "Scripted command"}),
     ClientTool("write", "Write", lambda a: {"file_path": a["path"], "content": a["content"]}),
@@ -79,4 +95,8 @@ TOOLS = (
     ClientTool("agent", "spawn_agent", lambda a: {"message": a["prompt"]}, namespace="multi_agent_v1"),
     ClientTool("question", "request_user_input", _codex_question),
     ClientTool("plan", "update_plan", lambda a: {"plan": [{"step": a["text"], "status": "pending"}]}),
+    ClientTool("shell", "run_shell_command", lambda a: {"command": a["command"], "is_background": False}),
+    ClientTool("write", "write_file", lambda a: {"file_path": a["path"], "content": a["content"]}),
+    ClientTool("edit", "replace", _gemini_edit),
+    ClientTool("edit", "edit", _gemini_edit),
 )
