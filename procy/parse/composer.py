@@ -18,9 +18,7 @@ SPEAKS = re.compile(r" {1,2}[◆✦●>]")
 OTHER = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|[\x0e\x0f]")  # links, character sets
 RULE = re.compile(r"\s*[─━╌╰╭┌└]{4,}")
 FRAME = re.compile(r"\s*[─━╰╭┌└]{4,}")  # not the dashes within one
-NOTE = re.compile(
-    r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars(?: #\d+)?|Text: \d+ (?:lines|chars)(?: #\d+)?)\]", re.I
-)
+NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars|Text: \d+ (?:lines|chars))\](?: #\d+)?")
 OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>●])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
 KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
 GREYS = range(240, 252)  # of the 256 colours

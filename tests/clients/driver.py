@@ -22,6 +22,7 @@ from .homes import Home
 from .transcripts import Heard, hear
 
 COLUMNS, ROWS = 120, 40
+PATIENCE = float(os.environ.get("PROCY_PATIENCE", "1"))  # how many times longer every pause and wait is
 BURST = 0.25  # seconds; Codex takes an Enter sooner after typed text for a line feed of a paste, and shows nothing to wait for
 
 
@@ -123,7 +124,7 @@ class Driver:
         self.until_drawn(text)
 
     def enter(self, key: str = "Enter") -> None:
-        time.sleep(BURST)
+        time.sleep(BURST * PATIENCE)
         self.press(key)
 
     def ask(self, prompt: str, seconds: float = 30.0) -> None:
@@ -165,7 +166,7 @@ class Driver:
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = 30.0) -> object:
         """The first true value of `condition`, which is asked every 50 ms. Raises NotReached."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while not (value := condition()):
             if time.monotonic() > deadline:
                 raise NotReached(f"not within {seconds:g} s: {what}\n{self.screen()}")

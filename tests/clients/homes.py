@@ -17,7 +17,8 @@ class Home:
     """Everything needed to start a client, `command` in `work` with exactly `env`, and to tell what it does:
     `transcripts` globs its own transcript files below `path`, `ready` is on the screen when it takes the first input,
     `queue_key` queues a prompt while it works, `permission_question` is on the screen while it waits for permission,
-    `resume` are the arguments that go on with the last session."""
+    `resume` are the arguments that go on with the last session, `busy` is on the screen while it can be interrupted, and
+    `unsend` empties the composer, into which some put an interrupted prompt back."""
 
     client: str
     path: Path
@@ -29,6 +30,8 @@ class Home:
     queue_key: str
     permission_question: str
     resume: tuple[str, ...]
+    busy: str = "esc to interrupt"
+    unsend: tuple[str, ...] = ()
 
     def transcript_files(self) -> list[Path]:
         """Oldest first."""
@@ -104,7 +107,7 @@ def gemini_home(root: Path, executable: Path, url: str, ask: bool = False, inlin
     return Home(
         "gemini", home, work, (str(executable), *([] if ask else ["--yolo"])), env, ".gemini/tmp/*/chats/session-*.jsonl",
         ready=("Type your message", "/model"), queue_key="Enter", permission_question="Allow execution of",
-        resume=("--resume", "latest"),
+        resume=("--resume", "latest"), busy="esc to cancel",
     )  # fmt: skip
 
 
@@ -123,7 +126,7 @@ def qwen_home(root: Path, executable: Path, url: str, ask: bool = False, inline:
     return Home(
         "qwen", home, work, (str(executable),), env, ".qwen/projects/*/chats/*.jsonl",
         ready=("Type your message", "shift + tab"), queue_key="C-q", permission_question="Allow execution of",
-        resume=("--continue",),
+        resume=("--continue",), busy="esc to cancel", unsend=("C-u",),
     )  # fmt: skip
 
 

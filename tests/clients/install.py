@@ -130,7 +130,7 @@ def _reason(stderr: str) -> str:
 
 
 def _check_version(client: Client, executable: Path) -> None:
-    done = subprocess.run([str(executable), "--version"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([str(executable), "--version"], capture_output=True, text=True, timeout=300, check=False)
     if client.version not in done.stdout:
         raise ClientUnavailable(f"{client.label}: {executable} says {done.stdout.strip() or done.stderr.strip()!r}")
 

@@ -17,7 +17,7 @@ from procy.places import Places
 from procy.recording.replay import stored_events
 from procy.recording.terminal import TerminalLog
 from procy.store.db import open_reader
-from tests.clients.driver import Driver
+from tests.clients.driver import PATIENCE, Driver
 from tests.clients.homes import Home
 
 
@@ -67,7 +67,7 @@ class Recording:
         return ["" if row[0] == "(Bash completed with no output)" else row[0] for row in rows]
 
     def until(self, sql: str, *values: object, seconds: float = 15.0) -> sqlite3.Row:
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while True:
             with suppress(Exception):
                 if rows := self.rows(sql, *values):

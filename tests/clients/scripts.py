@@ -94,7 +94,7 @@ def folded(driver: Driver) -> list[str]:
     first = "run: true; sleep 3; echo slept"
     driver.type(first)
     driver.enter()
-    driver.until_screen("esc to interrupt", "sleep 3")
+    driver.until_screen(driver.home.busy, "sleep 3")
     driver.type("folded prompt")
     driver.enter()
     driver.until_ended(ended + 1)
@@ -109,6 +109,7 @@ def interrupted(driver: Driver) -> list[str]:
     driver.until_screen("slow line 3")
     driver.press("Escape")
     driver.until_ended(ended + 1)
+    driver.press(*driver.home.unsend)
     driver.ask("hello again")
     return ["slow 30", "hello again"]
 
@@ -119,9 +120,10 @@ def interrupted_tool(driver: Driver) -> list[str]:
     first = "run: true; sleep 60"
     driver.type(first)
     driver.enter()
-    driver.until_screen("esc to interrupt", "I will run it.")
+    driver.until_screen(driver.home.busy, "I will run it.")
     driver.press("Escape")
     driver.until_ended(ended + 1)
+    driver.press(*driver.home.unsend)
     driver.ask("hello again")
     return [first, "hello again"]
 
@@ -208,6 +210,7 @@ def refused(driver: Driver) -> list[str]:
     driver.enter()
     driver.answer(driver.home.permission_question, "Escape")
     driver.until_ended(ended + 1)
+    driver.press(*driver.home.unsend)
     driver.ask("hello again")
     return ["ask: touch asked.txt", "hello again"]
 

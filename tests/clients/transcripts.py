@@ -110,40 +110,47 @@ def _codex_usage(count: dict) -> Usage:
 
 
 def _hear_gemini(lines: Iterable[dict]) -> Heard:
-    """Messages by id, the last form of each; not the copies of the list, which the agent writes after a cancelled call."""
     heard = Heard()
-    messages: dict[str, dict] = {}
-    copying = ""
-    for line in lines:
-        if "$set" in line and "messages" in line["$set"]:
-            copying = ""
-        elif "id" in line:
-            text = _gemini_text(line)
-            if messages and text.startswith("<session_context>"):
-                copying = line["timestamp"][:19]
-            if line["timestamp"][:19] != copying:
-                messages[line["id"]] = line
-    said, calls = False, False
-    for message in messages.values():
+    said = False  # the turn's last word has no calls
+    for message in _gemini_messages(lines):
         kind, text = message["type"], _gemini_text(message)
         if kind == "user" and text and not text.startswith(("<session_context>", "I ran the following shell command:")):
-            heard.ended += said and not calls
+            heard.ended += said
             heard.prompts.append(text)
-            said = calls = False
+            said = False
         elif kind == "gemini":
-            heard.answers += [text] if text else []
-            heard.outputs += [_gemini_output(call) for call in message.get("toolCalls", []) if _printed(call)]
-            said, calls = True, bool(message.get("toolCalls"))
-            if count := message.get("tokens"):
-                fresh, thought = count["input"] - count["cached"], count["thoughts"]
-                heard.usage += Usage(fresh, count["cached"], 0, count["output"] + thought, thought)
+            _gemini_answer(message, text, heard)
+            said = not message.get("toolCalls")
         elif kind == "error" or (kind == "info" and text == "Request cancelled."):
             heard.ended += 1
             heard.failed += kind == "error"
             heard.interrupted += kind == "info"
             said = False
-    heard.ended += said and not calls
+    heard.ended += said
     return heard
+
+
+def _gemini_messages(lines: Iterable[dict]) -> Iterable[dict]:
+    """By id, the last form of each; not the copies of the list, which the agent writes after a cancelled call."""
+    messages: dict[str, dict] = {}
+    copying = ""
+    for line in lines:
+        if "messages" in line.get("$set", {}):
+            copying = ""
+        elif "id" in line:
+            if messages and _gemini_text(line).startswith("<session_context>"):
+                copying = line["timestamp"][:19]
+            if line["timestamp"][:19] != copying:
+                messages[line["id"]] = line
+    return messages.values()
+
+
+def _gemini_answer(message: dict, text: str, heard: Heard) -> None:
+    heard.answers += [text] if text else []
+    heard.outputs += [_gemini_output(call) for call in message.get("toolCalls", []) if _printed(call)]
+    if count := message.get("tokens"):
+        fresh, thought = count["input"] - count["cached"], count["thoughts"]
+        heard.usage += Usage(fresh, count["cached"], 0, count["output"] + thought, thought)
 
 
 def _gemini_text(message: dict) -> str:

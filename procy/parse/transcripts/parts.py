@@ -11,7 +11,8 @@ from procy.types import FileChange, ToolStatus, Usage
 
 REFERENCED = "--- Content from referenced files ---"  # behind a prompt that names files with @
 WRAPPED = re.compile(r"<untrusted_context>\n(.*)\n</untrusted_context>", re.DOTALL)
-SHELL = re.compile(r"(?:Command: .*?\nDirectory: [^\n]*\n)?Output: (.*?)((?:\n(?:Error|Exit Code|Signal|Background PIDs|Process Group PGID): [^\n]*)+)", re.DOTALL)  # fmt: skip
+FACTS = "Error|Exit Code|Signal|Background PIDs|Process Group PGID"
+SHELL = re.compile(rf"(?:Command: .*?\nDirectory: [^\n]*\n)?Output: (.*?)((?:\n(?:{FACTS}): [^\n]*)+)", re.DOTALL)
 NOTHING = ("(empty)", "(none)")
 DENIED = ("User denied", "User did not allow", "declined")
 HEADING = re.compile(r"Index: [^\n]*\n=+\n")
