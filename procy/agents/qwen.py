@@ -42,7 +42,7 @@ class QwenCode:
     transcript = "qwen"
     composer: tuple[str, ...] = (">", "*")  # the second where every tool is allowed
     program = "qwen"
-    titles: tuple[tuple[str, State], ...] = (("◐", "busy"), ("Qwen - ", "idle"))
+    titles: tuple[tuple[str, State], ...] = (("◐", "busy"), ("✳", "waiting"), ("Qwen - ", "idle"))
 
     def __init__(self) -> None:
         self.asked: dict[str, tuple[int, Evidence | None]] = {}  # by event file: its size, and what it tells

@@ -189,7 +189,11 @@ class Driver:
 
     def until_ended(self, count: int, seconds: float = 30.0) -> None:
         """Waits until the transcripts tell of `count` ended turns."""
-        self.until(lambda: self.heard().ended >= count, f"{count} turns ended", seconds)
+        self.until(lambda: self.heard().ended >= count and self.is_ready(), f"{count} turns ended", seconds)
+
+    def is_ready(self) -> bool:
+        """Whether the terminal's title says so, where the client says it there."""
+        return self.show("#{pane_title}").startswith(self.home.ready_title)
 
 
 def descendants(pid: int) -> list[int]:

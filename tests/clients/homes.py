@@ -18,7 +18,8 @@ class Home:
     `transcripts` globs its own transcript files below `path`, `ready` is on the screen when it takes the first input,
     `queue_key` queues a prompt while it works, `permission_question` is on the screen while it waits for permission,
     `resume` are the arguments that go on with the last session, `busy` is on the screen while it can be interrupted, and
-    `unsend` empties the composer, into which some put an interrupted prompt back."""
+    `unsend` empties the composer, into which some put an interrupted prompt back. `ready_title`: how the terminal's title
+    begins then, where only that tells when a turn is over."""
 
     client: str
     path: Path
@@ -32,6 +33,7 @@ class Home:
     resume: tuple[str, ...]
     busy: str = "esc to interrupt"
     unsend: tuple[str, ...] = ()
+    ready_title: str = ""
 
     def transcript_files(self) -> list[Path]:
         """Oldest first."""
@@ -107,7 +109,7 @@ def gemini_home(root: Path, executable: Path, url: str, ask: bool = False, inlin
     return Home(
         "gemini", home, work, (str(executable), *([] if ask else ["--yolo"])), env, ".gemini/tmp/*/chats/session-*.jsonl",
         ready=("Type your message", "/model"), queue_key="Enter", permission_question="Allow execution of",
-        resume=("--resume", "latest"), busy="esc to cancel",
+        resume=("--resume", "latest"), busy="esc to cancel", ready_title="◇",
     )  # fmt: skip
 
 

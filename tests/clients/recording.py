@@ -60,7 +60,7 @@ class Recording:
         """What shell tools printed, in the order of the calls; calls that were refused or cut short have none."""
         rows = self.rows(
             "SELECT result FROM tool_calls JOIN turns ON turns.id = turn_id JOIN sessions ON sessions.id = session_id "
-            "WHERE tool_calls.name IN ('Bash', 'exec_command') AND tool_calls.status = 'ok' "
+            "WHERE tool_calls.name IN ('Bash', 'exec_command', 'run_shell_command') AND tool_calls.status = 'ok' "
             "AND (parent_id IS NULL OR pane_id IS NOT NULL) AND tool_calls.result NOT LIKE 'Success. Updated%' "
             "ORDER BY turns.started_at, tool_calls.seq"
         )

@@ -45,7 +45,8 @@ def two_tools(driver: Driver) -> list[str]:
 
 
 def written_file(driver: Driver) -> list[str]:
-    prompts = ["write: note.txt", "edit: note.txt"]
+    path = driver.home.work / "note.txt" if driver.home.client == "qwen" else "note.txt"  # which takes no other
+    prompts = [f"write: {path}", f"edit: {path}"]
     for prompt in prompts:
         driver.ask(prompt)
     return prompts
@@ -135,6 +136,7 @@ def cleared(driver: Driver) -> list[str]:
     driver.type("/clear")
     driver.enter()
     driver.until(lambda: "before clear" not in driver.screen(), "an empty screen")
+    driver.until_screen(*driver.home.ready)
     driver.ask("after clear")
     driver.until(lambda: len(driver.home.transcript_files()) == files + 1, "a second transcript")
     return ["before clear", "after clear"]

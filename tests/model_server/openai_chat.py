@@ -57,7 +57,7 @@ def conversation_of(body: dict) -> Conversation:
         elif role == "assistant":
             calling = bool(message.get("tool_calls"))
             answered = not calling
-        elif role == "user" and (human := _human(message)):
+        elif role == "user" and (human := _human(message, "You are Qwen Code" in _system(body))):
             if answered:
                 prompt, rounds, folded = human, 0, []
             else:
@@ -66,8 +66,10 @@ def conversation_of(body: dict) -> Conversation:
     return Conversation(prompt, rounds, tuple(folded), tools, _side(body, tools))
 
 
-def _human(message: dict) -> str:
-    return "\n".join(text for text in _texts(message) if not INJECTED.match(text))
+def _human(message: dict, is_merged: bool) -> str:
+    """Qwen Code puts prompts into one message that got no answer between them; the last counts."""
+    texts = [text for text in _texts(message) if not INJECTED.match(text)]
+    return "\n".join(texts[-1:] if is_merged else texts)
 
 
 def _texts(message: dict) -> list[str]:
