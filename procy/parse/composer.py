@@ -21,7 +21,9 @@ FRAME = re.compile(r"\s*[─━╰╭┌└]{4,}")  # not the dashes within one
 NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars|Text: \d+ (?:lines|chars))\](?: #\d+)?")
 OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>●])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
 KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
-GREYS = range(240, 252)  # of the 256 colours
+GREYS = frozenset((*range(240, 252), 59, 102, 103, 145))  # of the 256 colours
+TINT = 32  # how far the shades of a grey may lie apart
+CURSOR = "\u200b"  # stands where the cursor is, in Qwen Code
 LONGEST = 40  # rows that a composer is looked for above the cursor
 
 
@@ -114,7 +116,7 @@ def is_grey(colour: Sequence[int]) -> bool:
     if colour[0] == 5:
         return len(colour) > 1 and colour[1] in GREYS
     shades = colour[1:]
-    return len(shades) == 3 and max(shades) - min(shades) <= 8 and 80 <= shades[0] <= 190
+    return len(shades) == 3 and max(shades) - min(shades) <= TINT and 80 <= shades[0] <= 190
 
 
 def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[str]) -> str | None:
@@ -134,7 +136,7 @@ def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[
         "".join(" " if cell.faint else cell.character for cell in cells[begins:]).rstrip()
         for cells in cells_of(rows)[first : last + 1]
     ]
-    text = "\n".join(typed).strip()
+    text = "\n".join(typed).replace(CURSOR, "").strip()
     hint = plain[first][begins:].strip()
     is_hint = cursor == (begins, first) and text == hint[:1] and len(hint) > 1  # its first character is under the cursor
     return "" if is_hint else text
