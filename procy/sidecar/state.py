@@ -27,6 +27,7 @@ class StateWatch:
         self.since_ns = 0  # since when it has this state, whatever the reason
         self.question = ""
         self.question_ns = 0
+        self.is_doubtful = False  # idle by its title, while its transcript has the answer still to come
 
     def reset(self, started_ns: int) -> None:
         """A program that started then has the pane now."""
@@ -54,8 +55,9 @@ class StateWatch:
 
         ``trouble``: why nothing is recorded. ``pending``: the call that it is at; asked for where no hook told the question.
         """
-        told = live or screen.status or titled_state(screen.title, getattr(agent.profile, "titles", ()))
-        found = told or transcript or self.of_program(screen, agent, now_ns)
+        titled = titled_state(screen.title, getattr(agent.profile, "titles", ()))
+        found = live or screen.status or titled or transcript or self.of_program(screen, agent, now_ns)
+        self.is_doubtful = found is titled and found.state == "idle" and bool(transcript and transcript.state == "busy")
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
         reason = shown(f"not recorded: {trouble}" if trouble else found.reason)

@@ -103,25 +103,6 @@ def test_dialogs_are_read_with_all_their_answers() -> None:
     assert asked and asked.option("no") == Option(3, "No, and tell Codex what to do differently")
 
 
-def test_composers_that_are_indented_or_have_tinted_hints() -> None:
-    pasted = {"gemini-cli": "[Pasted Text: 12 lines]", "qwen-code": "[Pasted Content 85 chars]"}
-    for agent, note in pasted.items():
-        typed = {"empty": "", "busy": "", "typed": "hello wor", "pasted": note}
-        assert {name: composer(agent, name) for name in typed if (agent, name) in SCREENS} == {
-            name: text for name, text in typed.items() if (agent, name) in SCREENS
-        }
-        assert holds_only(note, "\n".join(f"line {number}" for number in range(12)))
-
-
-@pytest.mark.parametrize("agent", OTHERS)
-def test_dialogs_in_a_box_and_above_a_scroll_bar(agent: str) -> None:
-    dialog = read_dialog(SCREENS[agent, "permission yes"]["rows"])
-    other = read_dialog(SCREENS[agent, "permission no"]["rows"])
-    assert dialog and other and dialog.question.startswith("Allow execution of")
-    assert [kind_of(option.text) for option in dialog.options] == ["yes", "always", "no"] and dialog.marked == 1
-    assert "touch yes.txt" in dialog.subject and not dialog.is_same(other)
-
-
 @pytest.mark.parametrize(("agent", "name"), [key for key in SCREENS if not key[1].startswith(("permission", "question"))])
 def test_other_screens_are_no_dialogs(agent: str, name: str) -> None:
     assert dialog(agent, name) is None
