@@ -15,7 +15,8 @@ from procy.types import Profile
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-BUILT_IN = tuple(f"procy.agents.{name}" for name in ("claude_code", "codex", "opencode", "aider", "demo", "generic"))
+AGENTS = ("claude_code", "codex", "gemini", "qwen", "opencode", "aider", "demo", "generic")
+BUILT_IN = tuple(f"procy.agents.{name}" for name in AGENTS)
 
 STRATEGIES = tuple(
     f"procy.evolve.strategies.{name}" for name in ("stall_switch", "greedy", "map_elites", "random_start", "seed_rule")

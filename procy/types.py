@@ -99,6 +99,7 @@ class FileChange:
 class Turn:
     """From a prompt until the agent is ready again.
 
+    ``ends_as``: what an open one is when the agent is ready again and its source says no more about it.
     ``key`` names it: among all conversations of its agent, so that a copy in a forked conversation is the same turn; among
     the turns of its session where the source is the screen.
     """
@@ -110,6 +111,7 @@ class Turn:
     response: str = ""
     reasoning: str = ""
     status: TurnStatus = "open"
+    ends_as: TurnStatus = "interrupted"
     error: str | None = None
     source: Source = "transcript"
     agent_session_id: str | None = None
@@ -248,12 +250,15 @@ class TracingReader(TranscriptReader, Protocol):
 
 
 class Profile(Protocol):
-    """What procy knows about one agent. One file each in ``procy/agents``; see ``procy.hookspecs``."""
+    """What procy knows about one agent. One file each in ``procy/agents``; see ``procy.hookspecs``.
+
+    One whose terminal's title tells its state may have ``titles``: pairs of how a title begins, and the state.
+    """
 
     name: str
     title: str
     transcript: str  # module of ``procy.parse.transcripts`` (or, with a dot, any) that reads its transcript; "" where it has none
-    composer: tuple[str, ...]  # how the first row of its empty or filled composer begins; () where procy cannot tell
+    composer: tuple[str, ...]  # how the first row of its composer begins, one blank before the text; () where procy cannot tell
     program: str  # the command that starts it, or "" where there is no such one
 
     def owns(self, argv: Sequence[str]) -> bool:

@@ -1,8 +1,9 @@
 """What stands in an agent's composer, and what a dialog of it offers, read off a captured screen.
 
 A captured screen is what ``tmux capture-pane -e`` prints: rows with SGR sequences, whose effect goes on from row to row. Seen
-in Claude Code 2.1.329 and Codex 0.169.0: a composer begins with a mark in the first column and goes on in rows indented by
-two; what nobody typed (a hint, a suggestion) is faint or grey; a long paste is shown as one bracketed note.
+in Claude Code 2.1.329, Codex 0.169.0, Gemini CLI 0.61.0 and Qwen Code 0.24.4: a composer begins with a mark in the first
+column, or with blanks before it that belong to it, and goes on in rows indented to the text behind it; what nobody typed (a
+hint, a suggestion) is faint or grey; a long paste is shown as one bracketed note.
 """
 
 import re
@@ -15,13 +16,17 @@ from procy.parse.box import BAR, boxed_rows
 
 HINT = "Ask anything"  # what an empty composer of OpenCode's begins with
 SGR = re.compile(r"\x1b\[([0-9;:]*)m")
+SIDES = re.compile(r"^│ |\s*[│█]$")
+SPEAKS = re.compile(r" {1,2}[◆✦●>]")
 OTHER = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()][0-9A-Za-z]|[\x0e\x0f]")  # links, character sets
 RULE = re.compile(r"\s*[─━╌╰╭┌└]{4,}")
 FRAME = re.compile(r"\s*[─━╰╭┌└]{4,}")  # not the dashes within one
-NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars|~\d+ lines)\]")
-OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
+NOTE = re.compile(r"\[Pasted (?:text #\d+(?: \+\d+ lines)?|Content \d+ chars|Text: \d+ (?:lines|chars)|~\d+ lines)\](?: #\d+)?")
+OPTION = re.compile(r"(?P<indent>\s*)(?P<mark>[❯›>●])?\s*(?P<number>[1-9])\.\s+(?P<text>\S.*)")
 KEY = re.compile(r"\s*\((?P<key>[a-z]|esc|shift\+tab)\)\s*$")
-GREYS = range(240, 252)  # of the 256 colours
+GREYS = frozenset((*range(240, 252), 59, 102, 103, 145))  # of the 256 colours
+TINT = 32  # how far the shades of a grey may lie apart
+CURSOR = "\u200b"  # stands where the cursor is, in Qwen Code
 LONGEST = 40  # rows that a composer is looked for above the cursor
 
 
@@ -72,6 +77,11 @@ def plain_rows(rows: Sequence[str]) -> list[str]:
     return [SGR.sub("", row).replace("\xa0", " ").rstrip() for row in styled_rows(rows)]
 
 
+def unframed(line: str) -> str:
+    """A row within a box, without the box's sides and the scroll bar beside it."""
+    return SIDES.sub("", line)
+
+
 def cells_of(rows: Sequence[str]) -> list[list[Cell]]:
     """The characters of each row; a style goes on until it is changed, into the next rows too."""
     faint = grey = False
@@ -109,7 +119,7 @@ def is_grey(colour: Sequence[int]) -> bool:
     if colour[0] == 5:
         return len(colour) > 1 and colour[1] in GREYS
     shades = colour[1:]
-    return len(shades) == 3 and max(shades) - min(shades) <= 8 and 80 <= shades[0] <= 190
+    return len(shades) == 3 and max(shades) - min(shades) <= TINT and 80 <= shades[0] <= 190
 
 
 def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[str]) -> str | None:
@@ -120,19 +130,20 @@ def read_composer(rows: Sequence[str], cursor: tuple[int, int], marks: Sequence[
     plain = plain_rows(rows)
     if BAR in marks:
         return read_boxed(rows, boxed_rows(plain, cursor[1]), cursor)
-    first = composer_row(plain, cursor[1], marks)
-    if first is None:
+    found = composer_row(plain, cursor[1], marks)
+    if found is None:
         return None
+    first, begins = found
     last = cursor[1]
-    while last + 1 < len(plain) and plain[last + 1].startswith("  ") and not RULE.match(plain[last + 1]):
+    while last + 1 < len(plain) and plain[last + 1].startswith(" " * begins) and not RULE.match(plain[last + 1]):
         last += 1
     typed = [
-        "".join(" " if cell.faint else cell.character for cell in cells[2:]).rstrip()
+        "".join(" " if cell.faint else cell.character for cell in cells[begins:]).rstrip()
         for cells in cells_of(rows)[first : last + 1]
     ]
-    text = "\n".join(typed).strip()
-    hint = plain[first][2:].strip()
-    is_hint = cursor == (2, first) and text == hint[:1] and len(hint) > 1  # its first character is under the cursor
+    text = "\n".join(typed).replace(CURSOR, "").strip()
+    hint = plain[first][begins:].strip()
+    is_hint = cursor == (begins, first) and text == hint[:1] and len(hint) > 1  # its first character is under the cursor
     return "" if is_hint else text
 
 
@@ -149,12 +160,13 @@ def read_boxed(rows: Sequence[str], place: tuple[range, int] | None, cursor: tup
     return "" if is_hint else text
 
 
-def composer_row(plain: Sequence[str], row: int, marks: Sequence[str]) -> int | None:
-    """Where the composer begins that reaches the cursor's row."""
+def composer_row(plain: Sequence[str], row: int, marks: Sequence[str]) -> tuple[int, int] | None:
+    """(row, column) at which the text begins of the composer that reaches the cursor's row."""
     for place in range(min(row, len(plain) - 1), max(row - LONGEST, -1), -1):
         line = plain[place]
-        if line[:1] and line[:1] in marks:
-            return None if OPTION.match(line) else place
+        mark = next((mark for mark in marks if line.startswith(mark)), "")
+        if mark:
+            return None if OPTION.match(line) else (place, len(mark) + 1)
         if line.strip() and not line.startswith("  "):
             return None
     return None
@@ -184,7 +196,7 @@ def read_dialog(rows: Sequence[str]) -> Dialog | None:
     plain = plain_rows(rows)
     found: list[tuple[int, str]] = []
     first, marked = 0, 0
-    for place, line in enumerate(plain):
+    for place, line in enumerate(map(unframed, plain)):
         match = OPTION.match(line)
         number = int(match["number"]) if match else 0
         if match and number == 1:
@@ -205,11 +217,16 @@ def subject_above(plain: Sequence[str], first: int) -> tuple[str, ...]:
     """What the dialog says above its answers: up to its frame, or to the conversation, whose rows begin with a sign."""
     rows: list[str] = []
     for line in reversed(plain[max(first - LONGEST, 0) : first]):
-        if FRAME.match(line) or (line[:1].strip() and not line[0].isalnum() and not RULE.match(line)):
+        inner = unframed(unframed(line)) if line.startswith("│") else unframed(line)
+        if not line.startswith("│") and (FRAME.match(line) or SPEAKS.match(line) or is_sign(line)):
             break
-        if line.strip() and not RULE.match(line):
-            rows.insert(0, line.strip())
+        if inner.strip() and not RULE.match(inner):
+            rows.insert(0, inner.strip())
     return tuple(rows)
+
+
+def is_sign(line: str) -> bool:
+    return bool(line[:1].strip()) and not line[0].isalnum() and not RULE.match(line)
 
 
 def question_in(subject: Sequence[str]) -> str:

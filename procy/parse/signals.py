@@ -1,5 +1,6 @@
 """What a program says to its terminal about itself, cut out of the byte stream at the exact place where it says it.
 
+- OSC 0 and 2: the terminal's title. Some agents begin it with a mark of what they do.
 - OSC 133 A, B, C, D: a shell's prompt begins, its input begins, a command's output begins, the command ended.
 - OSC 7501 (Program Status Protocol, rev 0.4): idle, working, blocked (permission, question, auth), done, error, clear.
 - DEC modes 2004 (bracketed paste: line editors switch it on while they wait), 1049/1047/47 (alternate screen) and 2026
@@ -11,14 +12,14 @@ from typing import NamedTuple
 
 SIGNAL = re.compile(
     rb"\x1b\[\?(?P<mode>2004|1049|1047|47|2026)(?P<on>[hl])"
-    rb"|\x1b\](?P<number>133|7501);(?P<rest>[^\x07\x1b]*)(?:\x07|\x1b\\)"
+    rb"|\x1b\](?P<number>0|2|133|7501);(?P<rest>[^\x07\x1b]*)(?:\x07|\x1b\\)"
 )
 BEGINNING = re.compile(rb"\x1b(?:\[(?:\?[0-9]{0,4})?|\](?:[0-9]{0,4}(?:;[^\x07\x1b]*\x1b?)?)?)?\Z")
 LONGEST = 4096  # an OSC that goes on for longer is no signal
 
 
 class Signal(NamedTuple):
-    """``name``: a mode number, ``133`` or ``7501``; ``value``: ``h``/``l``, or what follows the number."""
+    """``name``: a mode number, ``title``, ``133`` or ``7501``; ``value``: ``h``/``l``, or what follows the number."""
 
     name: str
     value: str
@@ -57,4 +58,5 @@ class Splitter:
 def read_signal(match: re.Match[bytes]) -> Signal:
     if match["mode"]:
         return Signal(match["mode"].decode(), match["on"].decode())
-    return Signal(match["number"].decode(), match["rest"].decode("utf-8", "replace"))
+    number = match["number"].decode()
+    return Signal("title" if number in ("0", "2") else number, match["rest"].decode("utf-8", "replace"))

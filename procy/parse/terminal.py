@@ -6,6 +6,7 @@ Live and in ``procy rebuild`` the same reader sees the same reads with their tim
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from procy.parse.dialogue import DialogueReader, is_box
 from procy.parse.shell import ShellReader
@@ -23,6 +24,13 @@ SHELLS = ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "cs
 SCREENS = ("vi", "vim", "nvim", "nano", "emacs", "less", "more", "man", "top", "htop", "tmux", "git", "fzf", "ssh")
 
 
+class Title(NamedTuple):
+    """What a program wrote into the terminal's title, and when."""
+
+    text: str
+    at_ns: int
+
+
 class TerminalReader:
     """Feed reads in order; ask for the screen, for turns and for evidence."""
 
@@ -38,6 +46,7 @@ class TerminalReader:
         self.paste_known = True  # whether the screen's mode 2004 is the program's: no picture of tmux tells it
         self.began_before = False  # the program was there when the picture was taken
         self.status: Evidence | None = None
+        self.title = Title("", 0)
         self.shell = ShellReader()
         self.dialogue = DialogueReader()
         self.texts = TextHarvest()
@@ -73,6 +82,8 @@ class TerminalReader:
         self.shell_waits, self.reads_turns, self.program = shell_waits, reads_turns, program
         if self.status and (since_ns is None or self.status.at_ns < since_ns):
             self.status = None
+        if since_ns is None or self.title.at_ns < since_ns:
+            self.title = Title("", 0)
         self.rested = 0  # what stands on the screen may be this program's prompt
         self.end_dialogue(self.last_ns)
         if self.began_before:
@@ -144,6 +155,8 @@ class TerminalReader:
     def on_signal(self, signal: Signal, at_ns: int, offset: int) -> None:
         if signal.name == "7501":
             self.status = read_status(signal.value, at_ns)
+        elif signal.name == "title":
+            self.title = Title(signal.value, at_ns)
         elif signal.name == "133":
             self.shell.mark(self.screen, signal.value, at_ns, offset)
         elif signal.name == "2004":
@@ -181,6 +194,12 @@ class TerminalReader:
         turns = [*self.touched, *self.shell.changed(), *self.dialogue.changed()]
         self.touched = []
         return turns
+
+
+def titled_state(title: Title, marks: Sequence[tuple[str, State]]) -> Evidence | None:
+    """What a title says by how it begins; None where it says nothing."""
+    state = next((state for mark, state in marks if title.text.startswith(mark)), None)
+    return Evidence(state, "permission" if state == "waiting" else "", title.at_ns) if state else None
 
 
 def read_status(value: str, at_ns: int) -> Evidence | None:

@@ -19,6 +19,7 @@ class Draft:
     folded: bool = False
     source: Source = "transcript"
     status: TurnStatus = "open"
+    ends_as: TurnStatus = "interrupted"
     error: str | None = None
     model: str | None = None
     ended_ns: int | None = None
@@ -87,6 +88,7 @@ class Draft:
             response=PARAGRAPH.join(self.texts),
             reasoning=PARAGRAPH.join(self.reasoning),
             status=self.status,
+            ends_as=self.ends_as,
             error=self.error,
             source=self.source,
             agent_session_id=self.agent_session_id,

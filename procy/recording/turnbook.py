@@ -66,18 +66,18 @@ class TurnBook:
         return sorted(entries, key=lambda entry: entry.turn.started_ns)
 
     def idle_since(self, at_ns: int) -> None:
-        """The agent waits for a prompt since then: its turn without an end was interrupted, if its transcript says so or not."""
+        """The agent waits for a prompt since then: its turn without an end is over, if its transcript says so or not."""
         for key, turn in self.open.items():
             if turn.ended_ns is None and turn.started_ns <= at_ns and turn.source == "transcript":
-                self.open[key] = replace(turn, status="interrupted", ended_ns=at_ns)
+                self.open[key] = replace(turn, status=turn.ends_as, ended_ns=at_ns)
                 self.changed.add(key)
 
     def close(self, at_ns: int) -> list[Turn]:
-        """The session is over: what is not settled, a turn without an end being cut short."""
+        """The session is over: what is not settled, and so is a turn without an end."""
         turns = []
         for turn in self.open.values():
             if turn.ended_ns is None:
-                turn = replace(turn, status="interrupted", ended_ns=max(at_ns, turn.started_ns))
+                turn = replace(turn, status=turn.ends_as, ended_ns=max(at_ns, turn.started_ns))
             turns.append(self.located(turn))
         self.open.clear()
         return turns

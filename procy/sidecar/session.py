@@ -42,6 +42,7 @@ from procy.types import PaneEvent, Picture, Read
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
+DOUBT_NS = 10_000_000_000  # an agent whose title says that it is ready may write its answer down so much later
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 
 
@@ -270,7 +271,8 @@ class Follower:
     def write_turns(self, now_ns: int) -> None:
         self.book.put(self.reader.changed())
         idle = self.state.now
-        if self.agent_tells() and idle.state == "idle" and now_ns - idle.at_ns > LAST_WORDS_NS:
+        patience_ns = DOUBT_NS if self.state.is_doubtful else LAST_WORDS_NS
+        if self.agent_tells() and idle.state == "idle" and now_ns - idle.at_ns > patience_ns:
             self.book.idle_since(idle.at_ns)
         for entry in self.book.take(now_ns):
             self.rows.turn(entry.turn)

@@ -1,7 +1,7 @@
 """What the agent in a pane is doing, from all that speaks of it. The most trustworthy source that says anything decides.
 
-Its own registry, then the program status it sends its terminal, then its transcript, then who has the terminal, and last
-what the screen looks like. Nothing is cleared by time alone.
+Its own registry, then the program status or the title it sends its terminal, then its transcript, then who has the terminal,
+and last what the screen looks like. Nothing is cleared by time alone.
 """
 
 import json
@@ -9,7 +9,7 @@ import os
 
 from procy.parse.arguments import telling
 from procy.parse.redact import mask
-from procy.parse.terminal import TerminalReader
+from procy.parse.terminal import TerminalReader, titled_state
 from procy.recording.foreground import is_shell
 from procy.sidecar.agent import AgentWatch
 from procy.types import Evidence, ToolCall
@@ -27,6 +27,7 @@ class StateWatch:
         self.since_ns = 0  # since when it has this state, whatever the reason
         self.question = ""
         self.question_ns = 0
+        self.is_doubtful = False  # idle by its title, while its transcript has the answer still to come
 
     def reset(self, started_ns: int) -> None:
         """A program that started then has the pane now."""
@@ -54,7 +55,9 @@ class StateWatch:
 
         ``trouble``: why nothing is recorded. ``pending``: the call that it is at; asked for where no hook told the question.
         """
-        found = live or screen.status or transcript or self.of_program(screen, agent, now_ns)
+        titled = titled_state(screen.title, getattr(agent.profile, "titles", ()))
+        found = live or screen.status or titled or transcript or self.of_program(screen, agent, now_ns)
+        self.is_doubtful = found is titled and found.state == "idle" and bool(transcript and transcript.state == "busy")
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
         reason = shown(f"not recorded: {trouble}" if trouble else found.reason)

@@ -21,6 +21,7 @@ from .homes import Home
 from .transcripts import Heard, hear
 
 COLUMNS, ROWS = 120, 40
+PATIENCE = float(os.environ.get("PROCY_PATIENCE", "1"))  # how many times longer every pause and wait is
 BURST = 0.25  # seconds; Codex takes an Enter sooner after typed text for a line feed of a paste, and shows nothing to wait for
 
 
@@ -128,7 +129,7 @@ class Driver:
         self.until_drawn(text)
 
     def enter(self, key: str = "Enter") -> None:
-        time.sleep(BURST)
+        time.sleep(BURST * PATIENCE)
         self.press(key)
 
     def ask(self, prompt: str, seconds: float = 30.0) -> None:
@@ -169,7 +170,7 @@ class Driver:
 
     def until(self, condition: Callable[[], object], what: str, seconds: float = 30.0) -> object:
         """The first true value of `condition`, which is asked every 50 ms. Raises NotReached."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while not (value := condition()):
             if time.monotonic() > deadline:
                 raise NotReached(f"not within {seconds:g} s: {what}\n{self.screen()}")
@@ -192,7 +193,11 @@ class Driver:
 
     def until_ended(self, count: int, seconds: float = 30.0) -> None:
         """Waits until the transcripts tell of `count` ended turns."""
-        self.until(lambda: self.heard().ended >= count, f"{count} turns ended", seconds)
+        self.until(lambda: self.heard().ended >= count and self.is_ready(), f"{count} turns ended", seconds)
+
+    def is_ready(self) -> bool:
+        """Whether the terminal's title says so, where the client says it there."""
+        return self.show("#{pane_title}").startswith(self.home.ready_title)
 
 
 def descendants(pid: int) -> list[int]:

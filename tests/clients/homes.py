@@ -39,8 +39,10 @@ class Home:
     """Everything needed to start a client, `command` in `work` with exactly `env`, and to tell what it does:
     `transcripts` globs its own transcript files below `path`, `ready` is on the screen when it takes the first input,
     `queue_key` queues a prompt while it works, `permission_question` is on the screen while it waits for permission,
-    `resume` are the arguments that go on with the last session, `interrupt` the keys that stop its work, `read` gives the
-    objects of a transcript file, and `start_seconds` are how long it may take to start."""
+    `resume` are the arguments that go on with the last session, `interrupt` the keys that stop its work, `busy` is on the screen
+    while it can be interrupted, and `unsend` empties the composer, into which some put an interrupted prompt back. `ready_title`:
+    how the terminal's title begins then, where only that tells when a turn is over. `read` gives the objects of a transcript
+    file, and `start_seconds` are how long it may take to start."""
 
     client: str
     path: Path
@@ -55,6 +57,9 @@ class Home:
     interrupt: tuple[str, ...] = ("Escape",)
     start_seconds: float = 30.0
     read: Callable[[Path], Iterator[dict]] = json_lines
+    busy: str = "esc to interrupt"
+    unsend: tuple[str, ...] = ()
+    ready_title: str = ""
 
     def transcript_files(self) -> list[Path]:
         """Oldest first."""
@@ -154,12 +159,50 @@ def aider_home(root: Path, executable: Path, url: str, ask: bool = False, inline
         "aider", home, work, command, env, "../work/.aider.chat.history.md",
         ready=("Repo-map: disabled", "\n>"), queue_key="Enter", permission_question="Run shell command?",
         resume=("--restore-chat-history",), interrupt=("C-c",), start_seconds=120, read=text_lines,
+def gemini_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, tools that change anything wait for the user's permission; otherwise all run. It always draws inline."""
+    home, work = _folders(root)
+    settings = {
+        "security": {"auth": {"selectedType": "gemini-api-key"}, "folderTrust": {"enabled": False}},
+        "general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
+        "privacy": {"usageStatisticsEnabled": False},
+        "model": {"name": "scripted"},
+        "ui": {"useAlternateBuffer": False},
+    }
+    (home / ".gemini").mkdir()
+    (home / ".gemini" / "settings.json").write_text(json.dumps(settings))
+    env = _env(home) | {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url}
+    return Home(
+        "gemini", home, work, (str(executable), *([] if ask else ["--yolo"])), env, ".gemini/tmp/*/chats/session-*.jsonl",
+        ready=("Type your message", "/model"), queue_key="Enter", permission_question="Allow execution of",
+        resume=("--resume", "latest"), busy="esc to cancel", ready_title="◇",
+    )  # fmt: skip
+
+
+def qwen_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
+    """With `ask`, tools that change anything wait for the user's permission; otherwise all run. It always draws inline."""
+    home, work = _folders(root)
+    settings = {
+        "security": {"auth": {"selectedType": "openai"}},
+        "general": {"enableAutoUpdate": False, "disableAutoUpdate": True},
+        "privacy": {"usageStatisticsEnabled": False},
+        "tools": {"approvalMode": "default" if ask else "yolo"},
+    }
+    (home / ".qwen").mkdir()
+    (home / ".qwen" / "settings.json").write_text(json.dumps(settings))
+    env = _env(home) | {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": "scripted"}
+    return Home(
+        "qwen", home, work, (str(executable),), env, ".qwen/projects/*/chats/*.jsonl",
+        ready=("Type your message", "shift + tab"), queue_key="C-q", permission_question="Allow execution of",
+        resume=("--continue",), busy="esc to cancel", unsend=("C-u",),
     )  # fmt: skip
 
 
 HOMES: dict[str, Callable[..., Home]] = {
     "claude": claude_home,
     "codex": codex_home,
+    "gemini": gemini_home,
+    "qwen": qwen_home,
     "opencode": opencode_home,
     "aider": aider_home,
 }

@@ -45,8 +45,10 @@ CLAUDE = Client("claude", "@anthropic-ai/claude-code", "2.1.329", "node_modules/
 CODEX = Client("codex", "@openai/codex", "0.169.0", "node_modules/@openai/codex-{slug}/vendor/*/bin/codex")
 OPENCODE = Client("opencode", "opencode-ai", "1.18.33", "node_modules/opencode-{slug}/bin/opencode")
 AIDER = Client("aider", "aider-chat", "0.86.2", "bin/aider", pythons=("python3.12", "python3.11", "python3.10"))
+GEMINI = Client("gemini", "@google/gemini-cli", "0.61.0", "node_modules/.bin/gemini")
+QWEN = Client("qwen", "@qwen-code/qwen-code", "0.24.4", "node_modules/.bin/qwen")
 CLIENTS = {client.name: client for client in (CLAUDE, CODEX)}  # those of `make clients`
-OTHERS = {client.name: client for client in (OPENCODE, AIDER)}  # those that `make clients-all` adds
+OTHERS = {client.name: client for client in (GEMINI, QWEN, OPENCODE, AIDER)}  # those that `make clients-all` adds
 ALL = CLIENTS | OTHERS
 
 

@@ -17,7 +17,7 @@ from procy.places import Places
 from procy.recording.replay import stored_events
 from procy.recording.terminal import TerminalLog
 from procy.store.db import open_reader
-from tests.clients.driver import Driver
+from tests.clients.driver import PATIENCE, Driver
 from tests.clients.homes import Home
 
 
@@ -60,14 +60,14 @@ class Recording:
         """What shell tools printed, in the order of the calls; calls that were refused or cut short have none."""
         rows = self.rows(
             "SELECT result FROM tool_calls JOIN turns ON turns.id = turn_id JOIN sessions ON sessions.id = session_id "
-            "WHERE tool_calls.name IN ('Bash', 'exec_command', 'bash') AND tool_calls.status = 'ok' "
+            "WHERE tool_calls.name IN ('Bash', 'exec_command', 'bash', 'run_shell_command') AND tool_calls.status = 'ok' "
             "AND (parent_id IS NULL OR pane_id IS NOT NULL) AND tool_calls.result NOT LIKE 'Success. Updated%' "
             "ORDER BY turns.started_at, tool_calls.seq"
         )
         return ["" if row[0] == "(Bash completed with no output)" else row[0] for row in rows]
 
     def until(self, sql: str, *values: object, seconds: float = 15.0) -> sqlite3.Row:
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * PATIENCE
         while True:
             with suppress(Exception):
                 if rows := self.rows(sql, *values):

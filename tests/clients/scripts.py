@@ -45,7 +45,8 @@ def two_tools(driver: Driver) -> list[str]:
 
 
 def written_file(driver: Driver) -> list[str]:
-    prompts = ["write: note.txt", "edit: note.txt"]
+    path = driver.home.work / "note.txt" if driver.home.client == "qwen" else "note.txt"  # which takes no other
+    prompts = [f"write: {path}", f"edit: {path}"]
     for prompt in prompts:
         driver.ask(prompt)
     return prompts
@@ -94,7 +95,7 @@ def folded(driver: Driver) -> list[str]:
     first = "run: true; sleep 3; echo slept"
     driver.type(first)
     driver.enter()
-    driver.until_screen("esc to interrupt", "sleep 3")
+    driver.until_screen(driver.home.busy, "sleep 3")
     driver.type("folded prompt")
     driver.enter()
     driver.until_ended(ended + 1)
@@ -109,6 +110,7 @@ def interrupted(driver: Driver) -> list[str]:
     driver.until_screen("slow line 3")
     driver.interrupt()
     driver.until_ended(ended + 1)
+    driver.press(*driver.home.unsend)
     driver.ask("hello again")
     return ["slow 30", "hello again"]
 
@@ -119,9 +121,10 @@ def interrupted_tool(driver: Driver) -> list[str]:
     first = "run: true; sleep 60"
     driver.type(first)
     driver.enter()
-    driver.until_screen("esc to interrupt", "I will run it.")
+    driver.until_screen(driver.home.busy, "I will run it.")
     driver.press("Escape")
     driver.until_ended(ended + 1)
+    driver.press(*driver.home.unsend)
     driver.ask("hello again")
     return [first, "hello again"]
 
@@ -133,6 +136,7 @@ def cleared(driver: Driver) -> list[str]:
     driver.type("/clear")
     driver.enter()
     driver.until(lambda: "before clear" not in driver.screen(), "an empty screen")
+    driver.until_screen(*driver.home.ready)
     driver.ask("after clear")
     driver.until(lambda: len(driver.home.transcript_files()) == files + 1, "a second transcript")
     return ["before clear", "after clear"]
@@ -208,6 +212,7 @@ def refused(driver: Driver) -> list[str]:
     driver.enter()
     driver.answer(driver.home.permission_question, "Escape")
     driver.until_ended(ended + 1)
+    driver.press(*driver.home.unsend)
     driver.ask("hello again")
     return ["ask: touch asked.txt", "hello again"]
 

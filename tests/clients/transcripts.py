@@ -190,9 +190,109 @@ def _aider_answer(lines: list[str], heard: Heard) -> None:
         heard.answers.append(text)
 
 
+def _hear_gemini(lines: Iterable[dict]) -> Heard:
+    heard = Heard()
+    said = False  # the turn's last word has no calls
+    for message in _gemini_messages(lines):
+        kind, text = message["type"], _gemini_text(message)
+        if kind == "user" and text and not text.startswith(("<session_context>", "I ran the following shell command:")):
+            heard.ended += said
+            heard.prompts.append(text)
+            said = False
+        elif kind == "gemini":
+            _gemini_answer(message, text, heard)
+            said = not message.get("toolCalls")
+        elif kind == "error" or (kind == "info" and text == "Request cancelled."):
+            heard.ended += 1
+            heard.failed += kind == "error"
+            heard.interrupted += kind == "info"
+            said = False
+    heard.ended += said
+    return heard
+
+
+def _gemini_messages(lines: Iterable[dict]) -> Iterable[dict]:
+    """By id, the last form of each; not the copies of the list, which the agent writes after a cancelled call."""
+    messages: dict[str, dict] = {}
+    copying = ""
+    for line in lines:
+        if "messages" in line.get("$set", {}):
+            copying = ""
+        elif "id" in line:
+            if messages and _gemini_text(line).startswith("<session_context>"):
+                copying = line["timestamp"][:19]
+            if line["timestamp"][:19] != copying:
+                messages[line["id"]] = line
+    return messages.values()
+
+
+def _gemini_answer(message: dict, text: str, heard: Heard) -> None:
+    heard.answers += [text] if text else []
+    heard.outputs += [_gemini_output(call) for call in message.get("toolCalls", []) if _printed(call)]
+    if count := message.get("tokens"):
+        fresh, thought = count["input"] - count["cached"], count["thoughts"]
+        heard.usage += Usage(fresh, count["cached"], 0, count["output"] + thought, thought)
+
+
+def _gemini_text(message: dict) -> str:
+    content = message.get("content", "")
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def _printed(call: dict) -> bool:
+    return call["name"] == "run_shell_command" and call["status"] == "success"
+
+
+def _gemini_output(call: dict) -> str:
+    return _told_output(call["result"][0]["functionResponse"]["response"]["output"])
+
+
+def _told_output(told: str) -> str:
+    """What the model is told of a command: its output stands between two labels."""
+    output = told.partition("Output: ")[2].rpartition("\nProcess Group PGID:")[0].partition("\nError: (none)")[0]
+    return "" if output in ("(empty)", "(none)") else output
+
+
+def _hear_qwen(lines: Iterable[dict]) -> Heard:
+    heard = Heard()
+    is_open = False
+    for line in lines:
+        kind, parts = line["type"], line.get("message", {}).get("parts", [])
+        event = line.get("systemPayload", {}).get("uiEvent", {})
+        if kind == "user" and line["provenance"] == "real_user":
+            heard.prompts.append("".join(part.get("text", "") for part in parts))
+            is_open = True
+        elif kind == "assistant":
+            text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+            heard.answers += [text] if text else []
+            if count := line.get("usageMetadata"):
+                cached, thought = count["cachedContentTokenCount"], count["thoughtsTokenCount"]
+                fresh = count["promptTokenCount"] - cached
+                heard.usage += Usage(fresh, cached, 0, count["candidatesTokenCount"], thought)
+            if not any("functionCall" in part for part in parts):
+                heard.ended += 1
+                heard.interrupted += "usageMetadata" not in line
+                is_open = False
+        elif kind == "tool_result":
+            result = line["toolCallResult"]
+            if result["status"] == "cancelled":
+                heard.ended += is_open
+                heard.interrupted += is_open
+                is_open = False
+            elif (response := parts[0]["functionResponse"])["name"] == "run_shell_command":
+                heard.outputs.append(_told_output(response["response"]["output"]))
+        elif event.get("event.name") == "qwen-code.api_error" and is_open:
+            heard.ended += 1
+            heard.failed += 1
+            is_open = False
+    return heard
+
+
 READERS: dict[str, Callable[[Iterable[dict]], Heard]] = {
     "claude": _hear_claude,
     "codex": _hear_codex,
     "opencode": _hear_opencode,
     "aider": _hear_aider,
+    "gemini": _hear_gemini,
+    "qwen": _hear_qwen,
 }

@@ -53,21 +53,24 @@ def conversation_of(body: dict) -> Conversation:
     for message in body.get("messages", []):
         role = message.get("role")
         if role == "tool":
-            rounds, calling, answered = rounds + calling, False, False
+            cancelled = any("[Operation Cancelled]" in text for text in _texts(message))  # of Qwen Code: the turn is over
+            rounds, calling, answered = rounds + calling, False, cancelled
         elif role == "assistant":
             calling = bool(message.get("tool_calls"))
             answered = not calling
-        elif role == "user" and (human := _human(message)):
+        elif role == "user" and (human := _human(message, "You are Qwen Code" in _system(body))):
             if answered:
                 prompt, rounds, folded = human, 0, []
             else:
                 folded.append(human)
     tools = frozenset(tool.get("function", {}).get("name", "") for tool in body.get("tools") or [])
-    return Conversation(prompt, rounds, tuple(folded), tools, _side(body))
+    return Conversation(prompt, rounds, tuple(folded), tools, _side(body, tools))
 
 
-def _human(message: dict) -> str:
-    return "\n".join(text for text in _texts(message) if not INJECTED.match(text))
+def _human(message: dict, is_merged: bool) -> str:
+    """Qwen Code puts prompts into one message that got no answer between them; the last counts."""
+    texts = [text for text in _texts(message) if not INJECTED.match(text)]
+    return "\n".join(texts[-1:] if is_merged else texts)
 
 
 def _texts(message: dict) -> list[str]:
@@ -87,11 +90,12 @@ def _writes_blocks(body: dict) -> bool:
     return EDIT_BLOCKS in _system(body)
 
 
-def _side(body: dict) -> str:
+def _side(body: dict, tools: frozenset[str]) -> str:
     system = _system(body)
     if "title generator" in system:
         return "title"
-    return "compact" if SUMMARISES.search(system) else ""
+    is_summary = not tools and re.search("summar(?:y|is|iz)", system, re.IGNORECASE) and EDIT_BLOCKS not in system
+    return "compact" if is_summary or SUMMARISES.search(system) else ""
 
 
 def side_reply(conversation: Conversation) -> Reply | None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 
 import uvicorn
 
-from . import anthropic_messages, openai_chat, openai_responses
+from . import anthropic_messages, gemini, openai_chat, openai_responses
 from .conversation import Conversation
 from .desk import Desk, Received
-from .http import Cut, read_request, send_json
+from .http import Cut, Request, Send, read_request, send_json
 
-WIRES = (anthropic_messages, openai_responses, openai_chat)
+WIRES = (anthropic_messages, openai_responses, openai_chat, gemini)
+
+Handler = Callable[[Desk, Request, Send], Awaitable[None]]
 
 
 class ModelServer:
@@ -53,11 +56,18 @@ class ModelServer:
         self._uvicorn.should_exit = True
         self._thread.join(timeout=10)
 
+    def _handler(self, request: Request) -> Handler | None:
+        """A route is a path, or a pattern for the whole of one."""
+        for (method, path), handler in self._routes.items():
+            if method == request.method and (path == request.path if isinstance(path, str) else path.fullmatch(request.path)):
+                return handler
+        return None
+
     async def _app(self, scope: dict, receive, send) -> None:
         if scope["type"] != "http":
             return
         request = await read_request(scope, receive)
-        handler = self._routes.get((request.method, request.path))
+        handler = self._handler(request)
         if handler is None:
             self._desk.note("", request, Conversation())
             await send_json(send, {"error": {"message": "no such path"}}, 200 if request.method == "HEAD" else 404)

@@ -74,6 +74,11 @@ def _opencode_question(arguments: dict) -> dict:
     return {"questions": [{"question": arguments["text"], "header": "Choice", "options": options}]}
 
 
+def _gemini_edit(arguments: dict) -> dict:
+    change = {"old_string": arguments["old"], "new_string": arguments["new"]}
+    return {"file_path": arguments["path"], "instruction": "Scripted change", **change}
+
+
 def as_text(call: ToolCall) -> str:
     """A call as aider finds it in an answer: an edit block, or a command that it offers to run."""
     arguments = call.arguments
@@ -105,4 +110,8 @@ TOOLS = (
     ClientTool("agent", "spawn_agent", lambda a: {"message": a["prompt"]}, namespace="multi_agent_v1"),
     ClientTool("question", "request_user_input", _codex_question),
     ClientTool("plan", "update_plan", lambda a: {"plan": [{"step": a["text"], "status": "pending"}]}),
+    ClientTool("shell", "run_shell_command", lambda a: {"command": a["command"], "is_background": False}),
+    ClientTool("write", "write_file", lambda a: {"file_path": a["path"], "content": a["content"]}),
+    ClientTool("edit", "replace", _gemini_edit),
+    ClientTool("edit", "edit", _gemini_edit),
 )

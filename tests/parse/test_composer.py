@@ -12,10 +12,11 @@ from procy.parse.composer import Dialog, Option, holds_only, kind_of, plain_rows
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 SCREENS = {
     (agent, name): screen
-    for agent, version in (("claude-code", "2.1.329"), ("codex", "0.169.0"))
+    for agent, version in (("claude-code", "2.1.329"), ("codex", "0.169.0"), ("gemini-cli", "0.61.0"), ("qwen-code", "0.24.4"))
     for name, screen in json.loads((RECORDINGS / agent / version / "screens.json").read_text()).items()
 }
 MARKS = {"claude-code": ("❯",), "codex": ("›",)}
+OTHERS = {"gemini-cli": (" >", " *"), "qwen-code": (">", "*")}
 PASTED = {"claude-code": "[Pasted text #1 +3 lines]", "codex": "line one\n line two tab; here\nline three\nx"}
 LONG = {"claude-code": "[Pasted text #2]", "codex": "[Pasted Content 1504 chars]"}
 BLANK = {"claude-code": "[Pasted text #3 +5 lines]", "codex": "first\n\nthird with empty line\n\n\nsixth"}
@@ -23,7 +24,7 @@ BLANK = {"claude-code": "[Pasted text #3 +5 lines]", "codex": "first\n\nthird wi
 
 def composer(agent: str, name: str) -> str | None:
     screen = SCREENS[agent, name]
-    return read_composer(screen["rows"], tuple(screen["cursor"]), MARKS[agent])
+    return read_composer(screen["rows"], tuple(screen["cursor"]), (MARKS | OTHERS)[agent])
 
 
 @pytest.mark.parametrize("agent", MARKS)
@@ -31,6 +32,25 @@ def test_what_is_typed_is_told_from_hints(agent: str) -> None:
     typed = {"empty": "", "busy": "", "queued": "", "typed": "hello wor", "two lines": "a\nb", "menu": "/"}
     typed |= {"four lines": PASTED[agent], "long line": LONG[agent], "blank lines": BLANK[agent]}
     assert {name: composer(agent, name) for name in typed} == typed
+
+
+def test_composers_that_are_indented_or_have_tinted_hints() -> None:
+    pasted = {"gemini-cli": "[Pasted Text: 12 lines]", "qwen-code": "[Pasted Content 85 chars]"}
+    for agent, note in pasted.items():
+        typed = {"empty": "", "busy": "", "typed": "hello wor", "pasted": note}
+        assert {name: composer(agent, name) for name in typed if (agent, name) in SCREENS} == {
+            name: text for name, text in typed.items() if (agent, name) in SCREENS
+        }
+        assert holds_only(note, "\n".join(f"line {number}" for number in range(12)))
+
+
+@pytest.mark.parametrize("agent", OTHERS)
+def test_dialogs_in_a_box_and_above_a_scroll_bar(agent: str) -> None:
+    dialog = read_dialog(SCREENS[agent, "permission yes"]["rows"])
+    other = read_dialog(SCREENS[agent, "permission no"]["rows"])
+    assert dialog and other and dialog.question.startswith("Allow execution of")
+    assert [kind_of(option.text) for option in dialog.options] == ["yes", "always", "no"] and dialog.marked == 1
+    assert "touch yes.txt" in dialog.subject and not dialog.is_same(other)
 
 
 @pytest.mark.parametrize(("agent", "name"), [key for key in SCREENS if key[1].startswith(("permission", "question", "shell"))])

@@ -55,12 +55,29 @@ def test_signals_are_found_wherever_the_stream_is_cut() -> None:
         return out + splitter.rest(), found
 
     whole = signals([stream])
-    assert whole[0] == stream and len(whole[1]) == 7
+    assert whole[0] == stream and len(whole[1]) == 8
     assert signals([bytes([byte]) for byte in stream]) == whole
     chance = random.Random(3)
     for _ in range(500):
         places = sorted(chance.sample(range(len(stream)), 6))
         assert signals([stream[a:b] for a, b in zip([0, *places], [*places, len(stream)], strict=True)]) == whole
+
+
+def test_a_title_tells_the_state_by_how_it_begins() -> None:
+    from procy.parse.terminal import titled_state
+    from procy.plugins import profile_named
+    from procy.types import Picture
+
+    marks = profile_named("gemini-cli").titles  # type: ignore[attr-defined]
+    title = "\x1b]0;✋  Action Required (work)\x07".encode()
+    reader = tell(Picture(80, 24, b""), [Read(5, 0, 80, 24, title[:9]), Read(6, 9, 80, 24, title[9:])])
+    found = titled_state(reader.title, marks)
+    assert found and (found.state, found.reason, found.at_ns) == ("waiting", "permission", 6)
+    reader.feed(Read(20, 100, 80, 24, "\x1b]2;◇  Ready (work)\x1b\\".encode()))
+    assert (ready := titled_state(reader.title, marks)) and ready.state == "idle"
+    assert titled_state(reader.title, ()) is None
+    reader.foreground(False, False, "vim", since_ns=30)
+    assert titled_state(reader.title, marks) is None, "that was the program before"
 
 
 def test_program_status_is_evidence() -> None:

@@ -118,6 +118,15 @@ def test_an_idle_agent_leaves_no_open_turn() -> None:
     assert [(one.key, one.status) for one in turns.close(60 * SECOND)] == [("later", "interrupted")]
 
 
+def test_a_turn_that_may_be_answered_is_done_when_the_agent_is_idle_or_gone() -> None:
+    turns = book()
+    turns.put([turn("a", 10, ends_as="done"), turn("later", 40, ends_as="done")])
+    turns.idle_since(30 * SECOND)
+    (entry,) = [entry for entry in turns.take(50 * SECOND) if entry.settled]
+    assert (entry.turn.key, entry.turn.status, entry.turn.ended_ns) == ("a", "done", 30 * SECOND)
+    assert [(one.key, one.status) for one in turns.close(60 * SECOND)] == [("later", "done")]
+
+
 def test_a_turn_learned_of_late_ends_the_one_before_it() -> None:
     """The next prompt came at once, and its agent told of it when the first turn had settled."""
     turns = book()
