@@ -10,6 +10,7 @@ from typing import Any
 from procy import __version__
 from procy.parse.redact import mask
 from procy.store import read
+from procy.store.turn_sources import links_of
 
 FORMAT, VERSION = "procy-session", 1
 AT_ONCE = 50  # turns read at a time
@@ -41,11 +42,13 @@ def session_json(connection: sqlite3.Connection, session: sqlite3.Row, redact: b
 def turns_of(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], clean: Clean) -> Iterator[dict[str, Any]]:
     keys = [row["id"] for row in rows]
     calls, files = read.tool_calls(connection, keys), read.turn_files(connection, keys)
+    sources = links_of(connection, keys)
     exchanges, corrections = by_turn(connection, "exchanges", keys), by_turn(connection, "corrections", keys)
     for row in rows:
         key = row["id"]
         yield {
             **plain(row, clean),
+            "sources": sources[key],
             "tool_calls": [plain(one, clean) for one in calls[key]],
             "files": [plain(one, clean) for one in files[key]],
             "exchanges": [exchange(one, clean) for one in exchanges[key]],

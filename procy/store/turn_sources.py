@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from procy import ids
 from procy.store import corrections
@@ -69,6 +69,39 @@ def of_turns(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[st
     for row in sorted(rows, key=lambda row: -RANKS[row[1]]):
         found[row[0]].append(row)
     return found
+
+
+def names_of(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The kinds of sources of each turn, the best first; ``wire`` where exchanges belong to it."""
+    marks = ",".join("?" * len(turn_ids))
+    wire = {
+        row[0]
+        for row in connection.execute(f"SELECT DISTINCT turn_id FROM exchanges WHERE turn_id IN ({marks})", tuple(turn_ids))
+    }
+    told = of_turns(connection, turn_ids)
+    names = {key: {row[1] for row in rows} | ({"wire"} if key in wire else set()) for key, rows in told.items()}
+    return {key: tuple(name for name in RANKS if name in found) for key, found in names.items()}
+
+
+def links_of(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Everything that tells of a turn, the best first: its sources, then its exchanges, and the hook events of its time."""
+    found: dict[str, list[dict[str, Any]]] = {turn_id: [] for turn_id in turn_ids}
+    for turn_id, told in of_turns(connection, turn_ids).items():
+        names = ("source", "id", "agent_session_id", "started_at", "ended_at", "terminal_from", "terminal_to")
+        found[turn_id] += [dict(zip(names, row[1:], strict=True)) for row in told]
+        calls = connection.execute("SELECT id FROM exchanges WHERE turn_id = ? ORDER BY id", (turn_id,)).fetchall()
+        found[turn_id] += [{"source": "exchanges", "ids": [row[0] for row in calls]}] if calls else []
+        hooks = [row[0] for row in connection.execute(HOOKS, (turn_id,))]
+        found[turn_id] += [{"source": "hooks", "ids": hooks}] if hooks else []
+    return found
+
+
+HOOKS = """
+SELECT hook_events.id FROM turns JOIN hook_events ON hook_events.session_id = turns.session_id
+    AND at_ns >= (julianday(started_at) - 2440587.5) * 86400e9
+    AND at_ns < (julianday(coalesce(ended_at, started_at)) - 2440587.5) * 86400e9 + 2e9
+WHERE turns.id = ? ORDER BY at_ns
+"""  # an agent tells the end of a turn a moment after it
 
 
 def place(connection: sqlite3.Connection, session_id: str, turn: Turn) -> Place:
