@@ -76,9 +76,19 @@ def has_lines(connection: sqlite3.Connection, session_id: str) -> bool:
     return bool(rows) and all(row[0] == 0 for row in rows)
 
 
+def tell_untold(connection: sqlite3.Connection, session_id: str, settings: Settings) -> None:
+    """Where an agent had the pane that keeps transcripts, and none was found: take its turns from the screen."""
+    agents = [
+        event for event in stored_events(connection, session_id) if event.kind == "foreground" and event.detail.get("agent")
+    ]
+    hidden = any(not event.detail.get("reads_turns", True) for event in agents)
+    if hidden and has_terminal(connection, session_id) and not transcripts_of(connection, session_id):
+        derive_again(connection, session_id, settings)
+
+
 def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalReader:
     reader = TerminalReader(EMPTY)
-    replay(connection, session_id, reader)
+    replay(connection, session_id, reader, untold=not transcripts_of(connection, session_id))
     reader.rest(reader.last_ns + 60_000_000_000)
     reader.texts.end(reader.offset)
     return reader

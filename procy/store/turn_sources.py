@@ -148,9 +148,9 @@ def note(connection: sqlite3.Connection, session_id: str, natural: str, turn_id:
 
 
 def is_mixed(connection: sqlite3.Connection, session_id: str, source: Source) -> bool:
-    """Whether another kind of source tells of turns of this session: then there is something to put together."""
+    """Whether another kind of source tells of turns of this session, or did: then there is something to put together."""
     others = tuple(name for name in RANKS if name != source)
-    query = f"SELECT 1 FROM turn_sources WHERE session_id = ? AND told AND source IN ({','.join('?' * len(others))}) LIMIT 1"
+    query = f"SELECT 1 FROM turn_sources WHERE session_id = ? AND source IN ({','.join('?' * len(others))}) LIMIT 1"
     return connection.execute(query, (session_id, *others)).fetchone() is not None
 
 
@@ -198,14 +198,14 @@ def distance(leader: Told, begin: int) -> int:
     return max(start - begin, begin - end, 0)
 
 
-def lessers(connection: sqlite3.Connection, session_id: str, told: Told) -> list[Told]:
-    """Those that may be told of by this one, or were."""
+def lessers(connection: sqlite3.Connection, session_id: str, told: Told, still: bool = True) -> list[Told]:
+    """Those that may be of the turn of this one, or were. ``still`` False: of those that are told of no more."""
     end = iso(from_iso(told.ended_at) + LATE_NS) if told.ended_at else "9"
     worse = ", ".join(f"'{name}'" for name, rank in RANKS.items() if rank < RANKS[told.source])
     if not worse:
         return []
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM turn_sources WHERE session_id = ? AND told AND source IN ({worse}) "
+        f"SELECT {COLUMNS} FROM turn_sources WHERE session_id = ? AND told = {int(still)} AND source IN ({worse}) "
         "AND (turn_id = ? OR started_at BETWEEN ? AND ?) ORDER BY started_at, id",
         (session_id, told.turn_id, iso(from_iso(told.started_at) - EARLY_NS), end),
     ).fetchall()
@@ -213,11 +213,13 @@ def lessers(connection: sqlite3.Connection, session_id: str, told: Told) -> list
 
 
 def adopted(connection: sqlite3.Connection, session_id: str, told: Told) -> str:
-    """The id of the turn that a lesser source made known already; "" when there is none."""
-    for lesser in lessers(connection, session_id, told):
-        leader = owner(connection, session_id, lesser)
-        if leader and leader.id == told.id and leads(connection, lesser):
-            return lesser.turn_id
+    """The id of the turn that a lesser source made known already, even if it tells of it no more; "" when there is none."""
+    for still in (True, False):
+        for lesser in lessers(connection, session_id, told, still):
+            leader = owner(connection, session_id, lesser)
+            led = leads(connection, lesser) if still else own_turn(connection, lesser) == lesser.turn_id
+            if led and leader and leader.id == told.id:
+                return lesser.turn_id
     return ""
 
 
@@ -233,7 +235,7 @@ def leads(connection: sqlite3.Connection, told: Told) -> bool:
 def own_turn(connection: sqlite3.Connection, told: Told) -> str:
     """The id of a turn that it leads: the one it has, unless that is a better one's turn."""
     for candidate in (told.turn_id, told.id):
-        others = "SELECT 1 FROM turn_sources WHERE turn_id = ? AND id <> ?"
+        others = "SELECT 1 FROM turn_sources WHERE turn_id = ? AND id <> ? AND told"
         if connection.execute(f"{others} AND source IN ({better_than(told.source) or 'NULL'})", (candidate, told.id)).fetchone():
             continue
         return candidate
@@ -269,9 +271,7 @@ def redirect(connection: sqlite3.Connection, old: str, new: str) -> None:
 def untell(connection: sqlite3.Connection, session_id: str, sources: Sequence[str]) -> None:
     """What these sources told is to be told again. The ids by which turns were known first are remembered."""
     marks = ",".join("?" * len(sources))
-    values = (session_id, *sources)
-    connection.execute(f"DELETE FROM turn_sources WHERE session_id = ? AND source IN ({marks}) AND turn_id = id", values)
-    connection.execute(f"UPDATE turn_sources SET told = 0 WHERE session_id = ? AND source IN ({marks})", values)
+    connection.execute(f"UPDATE turn_sources SET told = 0 WHERE session_id = ? AND source IN ({marks})", (session_id, *sources))
 
 
 def fill_place(connection: sqlite3.Connection, turn_id: str) -> None:
