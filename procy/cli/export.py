@@ -15,11 +15,13 @@ import click
 
 from procy.cli.common import db_option, places_of, printable, reader, session_argument
 from procy.cli.export_data import COMMANDS
+from procy.cli.export_otlp import otlp_command
 from procy.errors import ProcyError, StoreError
 from procy.parse.redact import mask
 from procy.recording.cast import cast
 from procy.recording.markdown import markdown
 from procy.recording.marks import marks_of
+from procy.recording.session_json import session_json
 from procy.recording.terminal import TerminalLog
 from procy.store import read
 from procy.store.db import from_iso
@@ -32,7 +34,7 @@ unredacted_option = click.option("--unredacted", is_flag=True, help="Leave keys 
 
 @click.group("export")
 def export_command() -> None:
-    """Write a session as asciicast, raw bytes, Markdown or HTML; or what a proxy model can learn from."""
+    """Write a session as asciicast, raw bytes, Markdown, HTML, JSON or spans; or what a proxy model can learn from."""
 
 
 @export_command.command("cast", context_settings={"ignore_unknown_options": True})
@@ -107,6 +109,18 @@ def html_command(session: str, out: str | None, unredacted: bool, db: str | None
             file.write(text.encode("utf-8", "replace"))
 
 
+@export_command.command("json", context_settings={"ignore_unknown_options": True})
+@session_argument()
+@out_option
+@unredacted_option
+@db_option
+def json_command(session: str, out: str | None, unredacted: bool, db: str | None) -> None:
+    """Write one JSON document: the session, its turns, tool calls, files, exchanges and corrections."""
+    with reader(db) as connection, noted(db, connection, session, "json", out) as (row, file):
+        for text in session_json(connection, row, redact=not unredacted):
+            file.write(text.encode("utf-8", "replace"))
+
+
 class Hashed:
     """Writes bytes to a file and counts them into a hash."""
 
@@ -167,5 +181,5 @@ def progress(reads: Iterator[Any], total: int, what: str) -> Iterator[Any]:
             yield one
 
 
-for data_command in COMMANDS:
+for data_command in (otlp_command, *COMMANDS):
     export_command.add_command(data_command)

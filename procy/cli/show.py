@@ -19,6 +19,7 @@ from procy.cli.common import (
 )
 from procy.errors import HandleError
 from procy.store import read
+from procy.store.turn_sources import links_of
 from procy.ui import words
 
 ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
@@ -39,9 +40,16 @@ def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | N
         session, turns = find(connection, handle, limit)
         calls = read.tool_calls(connection, [turn["id"] for turn in turns])
         files = read.turn_files(connection, [turn["id"] for turn in turns])
+        sources = links_of(connection, [turn["id"] for turn in turns]) if as_json else {}
     if as_json:
         rows = [
-            {**turn, "tool_calls": as_dicts(calls[turn["id"]]), "files": as_dicts(files[turn["id"]])} for turn in as_dicts(turns)
+            {
+                **turn,
+                "tool_calls": as_dicts(calls[turn["id"]]),
+                "files": as_dicts(files[turn["id"]]),
+                "sources": sources[turn["id"]],
+            }
+            for turn in as_dicts(turns)
         ]
         print_json({"session": as_dicts([session])[0], "turns": rows} if session else rows[0])
         return

@@ -25,7 +25,7 @@ from procy.recording.turn_terminal import (
     take_bytes,
 )
 from procy.settings import Settings
-from procy.store import compact, exchanges, forgotten, injections, marks, runs, tags, write
+from procy.store import compact, exchanges, forgotten, injections, marks, runs, tags, turn_sources, write
 from procy.store.datasets import with_sessions
 from procy.store.db import from_iso
 from procy.types import Turn
@@ -221,7 +221,7 @@ def forget_injections(connection: sqlite3.Connection, session_id: str, turn_id: 
 def key_of(connection: sqlite3.Connection, session_id: str, turn_id: str) -> str:
     """The name of a turn in its transcripts or its stream; "" where it came from the screen or its lines are gone."""
     for turn in derived(connection, session_id):
-        if turn.source in ("transcript", "stream") and write.turn_id(session_id, turn) == turn_id:
+        if turn.source in ("transcript", "stream") and turn_sources.known_id(connection, session_id, turn) == turn_id:
             return turn.key
     return ""
 
@@ -234,7 +234,7 @@ def derived(connection: sqlite3.Connection, session_id: str) -> list[Turn]:
 
 
 def other_turns(connection: sqlite3.Connection, session_id: str, turn_id: str) -> list[Turn]:
-    return [turn for turn in derived(connection, session_id) if write.turn_id(session_id, turn) != turn_id]
+    return [turn for turn in derived(connection, session_id) if turn_sources.known_id(connection, session_id, turn) != turn_id]
 
 
 def children_of_turn(connection: sqlite3.Connection, turn_id: str) -> list[str]:

@@ -17,6 +17,7 @@ from procy.store import write
 from procy.store.blobs import unpack, unpack_block
 from procy.store.db import from_iso
 from procy.store.forgotten import starts_of
+from procy.store.turn_sources import RANKS
 from procy.types import Picture, Read, Turn
 
 
@@ -35,12 +36,10 @@ def derive_again(connection: sqlite3.Connection, session_id: str, settings: Sett
     sources = sources_of(connection, session_id)
     reader = read_terminal(connection, session_id)
     turns = [turn for turn in derive_turns(connection, session_id, reader) if turn.source in sources]
-    places = {(turn.terminal_from, turn.terminal_to) for turn in turns} | places_of_others(connection, session_id, sources)
-    pictures = list(keyframes(connection, session_id, {place for pair in places for place in pair if place is not None}))
     write.forget_derived(connection, session_id, sources)
-    for turn in turns:
+    for turn in sorted(turns, key=lambda turn: -RANKS[turn.source]):
         write.put_turn(connection, session_id, turn, mask, settings.cost(turn.model, turn.usage))
-    for offset, picture in pictures:
+    for offset, picture in list(keyframes(connection, session_id, ends_of_turns(connection, session_id))):
         write.put_keyframe(connection, session_id, offset, picture)
     for one in reader.texts.take():
         write.add_terminal_text(connection, session_id, one.offset, one.text, mask)
@@ -77,9 +76,19 @@ def has_lines(connection: sqlite3.Connection, session_id: str) -> bool:
     return bool(rows) and all(row[0] == 0 for row in rows)
 
 
+def tell_untold(connection: sqlite3.Connection, session_id: str, settings: Settings) -> None:
+    """Where an agent had the pane that keeps transcripts, and none was found: take its turns from the screen."""
+    agents = [
+        event for event in stored_events(connection, session_id) if event.kind == "foreground" and event.detail.get("agent")
+    ]
+    hidden = any(not event.detail.get("reads_turns", True) for event in agents)
+    if hidden and has_terminal(connection, session_id) and not transcripts_of(connection, session_id):
+        derive_again(connection, session_id, settings)
+
+
 def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalReader:
     reader = TerminalReader(EMPTY)
-    replay(connection, session_id, reader)
+    replay(connection, session_id, reader, untold=not transcripts_of(connection, session_id))
     reader.rest(reader.last_ns + 60_000_000_000)
     reader.texts.end(reader.offset)
     return reader
@@ -104,13 +113,10 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
     return sorted(book.close(ended_ns), key=lambda turn: turn.started_ns)
 
 
-Ends = set[tuple[int | None, int | None]]
-
-
-def places_of_others(connection: sqlite3.Connection, session_id: str, sources: list[str]) -> Ends:
-    """Where the turns begin and end that are left alone."""
-    rows = connection.execute("SELECT source, terminal_from, terminal_to FROM turns WHERE session_id = ?", (session_id,))
-    return {(begin, end) for source, begin, end in rows if source not in sources}
+def ends_of_turns(connection: sqlite3.Connection, session_id: str) -> set[int]:
+    """The offsets where turns begin and end."""
+    rows = connection.execute("SELECT terminal_from, terminal_to FROM turns WHERE session_id = ?", (session_id,))
+    return {offset for row in rows for offset in row if offset is not None}
 
 
 def keyframes(connection: sqlite3.Connection, session_id: str, places: set[int]) -> Iterator[tuple[int, Picture]]:

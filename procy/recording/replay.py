@@ -34,8 +34,8 @@ def stored_reads(connection: sqlite3.Connection, session_id: str, start: int = 0
         yield from unpack_block(*row)
 
 
-def tell(reader: TerminalReader, event: PaneEvent) -> None:
-    """What an event of the pane means to the reader of its screen."""
+def tell(reader: TerminalReader, event: PaneEvent, untold: bool = False) -> None:
+    """What an event of the pane means to the reader of its screen. ``untold``: no agent's transcript is there to tell turns."""
     if event.picture:
         reader.reset(event.picture, event.at_ns)
     elif event.kind == "gap" and event.detail.get("cause") != FORGOTTEN:
@@ -43,19 +43,20 @@ def tell(reader: TerminalReader, event: PaneEvent) -> None:
     if event.kind == "foreground":
         reader.rest(event.at_ns)
         detail = event.detail
-        reads_turns, program = bool(detail.get("reads_turns", True)), str(detail.get("program", ""))
+        reads_turns = bool(detail.get("reads_turns", True)) or (untold and bool(detail.get("agent")))
+        program = str(detail.get("program", ""))
         reader.foreground(detail.get("shell_waits"), reads_turns, program, int(detail.get("since_ns", event.at_ns)))
 
 
-def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[PaneEvent]:
+def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader, untold: bool = False) -> list[PaneEvent]:
     """Feed every read that the database has, and the events among them; returns the events that come after."""
     events = stored_events(connection, session_id)
     end = 0
     for read in stored_reads(connection, session_id):
         while events and events[0].offset <= read.offset:
-            tell(reader, events.pop(0))
+            tell(reader, events.pop(0), untold)
         reader.feed(read)
         end = read.end
     while events and events[0].offset <= end:
-        tell(reader, events.pop(0))
+        tell(reader, events.pop(0), untold)
     return events

@@ -36,8 +36,9 @@ class TurnBook:
         for turn in turns:
             if turn.key not in self.known:
                 self.known.add(turn.key)
-                insort(self.starts, turn.started_ns)
-                self.take_back(turn.started_ns)
+                if turn.terminal_from is None:  # else its source knows the place, and does not say where others end
+                    insort(self.starts, turn.started_ns)
+                    self.take_back(turn.started_ns)
             self.open[turn.key] = turn
             self.changed.add(turn.key)
 
@@ -56,14 +57,23 @@ class TurnBook:
         """What is to be written now. A turn that has just ended comes again when the terminal has caught up."""
         entries = []
         for key, turn in list(self.open.items()):
+            if self.waits(turn):
+                continue
             settled = turn.ended_ns is not None and now_ns > turn.ended_ns + SETTLE_NS + LATE_NS
             if settled or key in self.changed:
                 entries.append(Entry(self.located(turn), settled))
             if settled:
                 self.settled.append(turn)
                 del self.open[key]
-        self.changed.clear()
+        self.changed = {key for key in self.changed if key in self.open and self.waits(self.open[key])}
         return sorted(entries, key=lambda entry: entry.turn.started_ns)
+
+    def waits(self, turn: Turn) -> bool:
+        """A turn that the screen shows while a better source tells of one without an end may be that one, or come after it."""
+        return turn.source == "screen" and any(
+            other.ended_ns is None and other.source != "screen" and other.started_ns <= turn.started_ns
+            for other in self.open.values()
+        )
 
     def idle_since(self, at_ns: int) -> None:
         """The agent waits for a prompt since then: its turn without an end is over, if its transcript says so or not."""

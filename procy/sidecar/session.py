@@ -20,6 +20,7 @@ from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
 from procy.recording.foreground import is_shell
+from procy.recording.rebuild import tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import Entry, TurnBook
@@ -352,6 +353,8 @@ class Follower:
                 rows.turn(turn)
             rows.change(**ended)
         self.add_event("end", now_ns, {"cause": self.ending})
+        if not self.conversations.followed:
+            self.outbox.put(lambda connection: tell_untold(connection, self.id, self.settings))
         self.rows.no_cursor()
         self.outbox.when_durable(self.mark_done)
         self.finished = True

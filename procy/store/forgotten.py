@@ -14,7 +14,12 @@ def is_forgotten(connection: sqlite3.Connection, identifier: str) -> bool:
 
 
 def note_turns(connection: sqlite3.Connection, condition: str, value: str, now_ns: int) -> None:
-    """Remember the ids of the turns for which ``condition``, which holds one ``?``, is true."""
+    """Remember the ids of the turns for which ``condition``, which holds one ``?``, is true, and those of their sources."""
+    connection.execute(
+        "INSERT OR REPLACE INTO forgotten SELECT id, 'turn', session_id, NULL, started_at, ? FROM turn_sources "
+        f"WHERE turn_id <> id AND turn_id IN (SELECT id FROM turns WHERE {condition})",
+        (iso(now_ns), value),
+    )
     connection.execute(
         f"INSERT OR REPLACE INTO forgotten SELECT id, 'turn', session_id, seq, started_at, ? FROM turns WHERE {condition}",
         (iso(now_ns), value),

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from procy import ids
-from procy.store import blobs, injections
+from procy.store import blobs, injections, turn_sources
 from procy.store.db import explained, iso, open_writer
 from procy.store.forgotten import is_forgotten
+from procy.store.numbers import next_seq, renumber
 from procy.types import PaneEvent, Picture, ToolCall, Turn
 
 Mask = Callable[[str], str]
@@ -183,12 +184,12 @@ def text_or_bytes(line: bytes) -> str | bytes:
 TURN_COLUMNS = (
     "id", "session_id", "seq", "origin", "kind", "folded", "prompt", "response", "reasoning", "status", "error", "source",
     "agent_session_id", "model", "started_at", "ended_at", "input_tokens", "output_tokens", "cache_read_tokens",
-    "cache_write_tokens", "reasoning_tokens", "cost_usd", "terminal_from", "terminal_to", "tool_count",
+    "cache_write_tokens", "reasoning_tokens", "cost_usd", "terminal_from", "terminal_to", "tool_count", "usage_from",
 )  # fmt: skip
 PUT_TURN = (
     f"INSERT INTO turns ({', '.join(TURN_COLUMNS)}) VALUES ({', '.join('?' * len(TURN_COLUMNS))}) "
     "ON CONFLICT (id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in TURN_COLUMNS if name not in ("id", "session_id", "seq"))
+    + ", ".join(f"{name} = excluded.{name}" for name in TURN_COLUMNS if name not in ("id", "session_id"))
     + " RETURNING n"
 )
 
@@ -207,33 +208,32 @@ UPDATE turns SET try_id = (
 """
 
 
-def turn_id(session_id: str, turn: Turn) -> str:
-    """A turn of a conversation keeps its id in whichever session it is seen; one read off a screen belongs to its session."""
-    return ids.derived_id(turn.started_ns, session_id if turn.source == "screen" else "", turn.key)
-
-
 def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: Mask, cost: float | None) -> None:
-    """Insert or renew a turn with its tool calls, files and index entry.
+    """Insert or renew a turn with its tool calls, files and index entry; where a better source tells of it, what that lacks.
 
     One that another session has stays there: this session goes on from that one, or from a copy of it. One that was
     forgotten stays so.
     """
-    key = turn_id(session_id, turn)
+    key, leads, holder = turn_sources.place(connection, session_id, turn)
     if is_forgotten(connection, key):
         return
     row = connection.execute(
-        "SELECT session_id, seq, origin, terminal_from, terminal_to FROM turns WHERE id = ?", (key,)
+        "SELECT session_id, seq, origin, terminal_from, terminal_to, source FROM turns WHERE id = ?", (key,)
     ).fetchone()
-    if row and row[0] != session_id:
-        put_parent(connection, session_id, row[0])
+    if holder != session_id or (row and row[0] != session_id):
+        put_parent(connection, session_id, row[0] if row else holder)
         return
-    seq = row[1] if row else next_seq(connection, session_id, turn.started_ns)
-    origin = row[2] if row else injections.claim(connection, session_id, key, turn.prompt, turn.started_ns)
+    if not leads:
+        turn_sources.fill(connection, key)
+        return
+    seq = renumber(connection, key, turn.started_ns) if row else next_seq(connection, session_id, turn.started_ns)
+    is_known = row and (row[2] == "procy" or row[5] == turn.source)
+    origin = row[2] if is_known else injections.claim(connection, session_id, key, turn.prompt, turn.started_ns)
     values = (key, session_id, seq, origin, *turn_values(turn, mask, cost))
     number = connection.execute(PUT_TURN, values).fetchone()[0]
     if origin == "procy":
         connection.execute(PUT_TRY, (key, key))
-    drop_keyframes(connection, session_id, set(row[3:]) if row else ())
+    drop_keyframes(connection, session_id, set(row[3:5]) if row else ())
     inputs = [put_tool_call(connection, key, place, call, mask) for place, call in enumerate(turn.tool_calls, 1)]
     connection.execute("DELETE FROM tool_calls WHERE turn_id = ? AND seq > ?", (key, len(turn.tool_calls)))
     connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
@@ -246,6 +246,8 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
         "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",
         (number, mask(turn.prompt), mask(turn.response), "\n".join(inputs)),
     )
+    if turn.terminal_from is None or usage_source(turn) is None:
+        turn_sources.fill(connection, key)
 
 
 def turn_values(turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:
@@ -256,8 +258,13 @@ def turn_values(turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:
         turn.status, turn.error and mask(turn.error), turn.source, turn.agent_session_id, turn.model,
         iso(turn.started_ns), None if turn.ended_ns is None else iso(turn.ended_ns), usage.input, usage.output,
         usage.cache_read, usage.cache_write, usage.reasoning, cost, turn.terminal_from, turn.terminal_to,
-        len(turn.tool_calls),
+        len(turn.tool_calls), usage_source(turn),
     )  # fmt: skip
+
+
+def usage_source(turn: Turn) -> str | None:
+    """Where the turn's tokens come from; None while it has none."""
+    return None if turn.usage.input is None and turn.usage.output is None else turn.source
 
 
 def put_tool_call(connection: sqlite3.Connection, turn_key: str, seq: int, call: ToolCall, mask: Mask) -> str:
@@ -272,30 +279,18 @@ def put_tool_call(connection: sqlite3.Connection, turn_key: str, seq: int, call:
     return text
 
 
-def next_seq(connection: sqlite3.Connection, session_id: str, started_ns: int) -> int:
-    """The number of a new turn: turns are numbered by time, so later ones make room for one that is learned late.
-
-    A forgotten turn keeps its number.
-    """
-    seq = 1 + max_seq(connection, session_id, "started_at <= ?", iso(started_ns))
-    if max_seq(connection, session_id, "seq = ?", seq):
-        for table in ("turns", "forgotten"):
-            connection.execute(f"UPDATE {table} SET seq = -seq - 1 WHERE session_id = ? AND seq >= ?", (session_id, seq))
-            connection.execute(f"UPDATE {table} SET seq = -seq WHERE session_id = ? AND seq < 0", (session_id,))
-    return seq
-
-
-def max_seq(connection: sqlite3.Connection, session_id: str, condition: str, value: str | int) -> int:
-    """The highest number of the session's turns, forgotten ones too, for which the condition is true; 0 for none."""
-    query = f"SELECT max(seq) FROM {{}} WHERE session_id = ? AND {condition}"
-    found = [connection.execute(query.format(table), (session_id, value)).fetchone()[0] for table in ("turns", "forgotten")]
-    return max(seq or 0 for seq in found)
-
-
 def put_keyframe(connection: sqlite3.Connection, session_id: str, offset: int, picture: Picture) -> None:
+    """Keep the screen at an offset where a turn begins or ends."""
     connection.execute(
-        "INSERT OR REPLACE INTO keyframes VALUES (?, ?, ?, ?, ?)",
-        (session_id, offset, picture.columns, picture.rows, blobs.pack(picture.escapes)),
+        "INSERT OR REPLACE INTO keyframes SELECT :session, :offset, :columns, :rows, :screen "
+        "WHERE EXISTS (SELECT 1 FROM turns WHERE session_id = :session AND :offset IN (terminal_from, terminal_to))",
+        {
+            "session": session_id,
+            "offset": offset,
+            "columns": picture.columns,
+            "rows": picture.rows,
+            "screen": blobs.pack(picture.escapes),
+        },
     )
 
 
@@ -318,6 +313,7 @@ def forget_derived(connection: sqlite3.Connection, session_id: str, sources: Seq
     """Delete what ``procy rebuild`` makes again from these sources of turns; of the screen are more than turns."""
     for source in sources:
         connection.execute("DELETE FROM turns WHERE session_id = ? AND source = ?", (session_id, source))
+    turn_sources.untell(connection, session_id, sources)
     if "screen" in sources:
         connection.execute("DELETE FROM keyframes WHERE session_id = ?", (session_id,))
         connection.execute("DELETE FROM terminal_texts WHERE session_id = ?", (session_id,))

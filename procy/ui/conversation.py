@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from procy.store import correction_pages, marks, session_pages, tags
+from procy.store import correction_pages, marks, session_pages, tags, turn_sources
 from procy.ui import words
 
 LAST_TEXT = 8_000  # characters of the last piece of an answer that a page shows at once
@@ -95,6 +95,7 @@ class TurnView:
     tags: tuple[str, ...] = ()
     bookmarked: bool = False
     corrections: tuple[sqlite3.Row, ...] = ()  # newest first, deleted ones too
+    sources: tuple[str, ...] = ()  # who told of it, the best first
 
     @property
     def corrected(self) -> sqlite3.Row | None:
@@ -111,7 +112,8 @@ class TurnView:
         row = self.row
         told = [f"{words.tokens(row[name])} {word}" for name, word in TOKENS if row[name] or (row[name] == 0 and name in ALWAYS)]
         took = words.duration(words.between_ms(row["started_at"], row["ended_at"]))
-        return [fact for fact in (row["model"], took, *told, words.dollars(row["cost_usd"])) if fact]
+        told_by = f"told by {' and '.join(self.sources)}" if len(self.sources) > 1 else ""
+        return [fact for fact in (row["model"], took, *told, words.dollars(row["cost_usd"]), told_by) if fact]
 
 
 def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str | None) -> list[TurnView]:
@@ -121,8 +123,11 @@ def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str |
     files = session_pages.page_files(connection, keys)
     labels, bookmarked = tags.of(connection, "turn", keys), marks.bookmarked(connection, "turn", keys)
     kept = correction_pages.in_short(connection, keys)
+    told = turn_sources.names_of(connection, keys)
     views = (view(row, calls[row["id"]], files[row["id"]], cwd, kept[row["id"]]) for row in rows)
-    return [labelled(one, labels[one.row["id"]], one.row["id"] in bookmarked) for one in views]
+    return [
+        replace(labelled(one, labels[one.row["id"]], one.row["id"] in bookmarked), sources=told[one.row["id"]]) for one in views
+    ]
 
 
 def view(
@@ -150,7 +155,7 @@ def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row], kept: Sequence[sq
     last = calls[-1] if calls else None
     facts = [row["seq"], row["status"], row["ended_at"], len(row["response"]), row["reasoning_length"], row["tool_count"],
              row["output_tokens"], row["terminal_from"], row["terminal_to"], row["origin"], row["error"], row["try_id"],
-             sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None,
+             row["source"], sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None,
              *((one["id"], one["revision"]) for one in kept)]  # fmt: skip
     return format(hash_of(facts), "x")
 

@@ -159,6 +159,9 @@ def aider_home(root: Path, executable: Path, url: str, ask: bool = False, inline
         "aider", home, work, command, env, "../work/.aider.chat.history.md",
         ready=("Repo-map: disabled", "\n>"), queue_key="Enter", permission_question="Run shell command?",
         resume=("--restore-chat-history",), interrupt=("C-c",), start_seconds=120, read=text_lines,
+    )  # fmt: skip
+
+
 def gemini_home(root: Path, executable: Path, url: str, ask: bool = False, inline: bool = False) -> Home:
     """With `ask`, tools that change anything wait for the user's permission; otherwise all run. It always draws inline."""
     home, work = _folders(root)

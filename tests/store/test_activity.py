@@ -12,6 +12,7 @@ import pytest
 
 from procy.store import write
 from procy.store.db import iso, open_writer, schema_files
+from procy.store.turn_sources import natural_id
 from procy.types import ToolCall, Turn, Usage
 
 NOW = 1_795_000_000_000_000_000
@@ -129,7 +130,17 @@ def test_a_database_from_before_is_summed_up(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(module, "schema_version", lambda: 6)
     old = open_writer(path)
     write.put_session(old, "first", {"agent": "codex", "started_at": iso(NOW)})
-    put(old, turn(1, call("a"), call("b", status="error")), turn(2), turn(5, call("a"), model=None), cost=0.01)
+    calls = {1: (call("a"), call("b", status="error")), 2: (), 5: (call("a"),)}
+    for seq, number in enumerate(calls, 1):  # as that version wrote them
+        one = turn(number, *calls[number], model=None if number == 5 else "big")
+        key, times = natural_id("first", one), (iso(one.started_ns), iso(one.started_ns + 10**9))
+        old.execute(
+            "INSERT INTO turns (id, session_id, seq, prompt, status, source, model, started_at, ended_at, input_tokens, "
+            "output_tokens, cost_usd) VALUES (?, 'first', ?, '', 'done', 'transcript', ?, ?, ?, 10, 5, 0.01)",
+            (key, seq, one.model, *times),
+        )
+        for place, used in enumerate(one.tool_calls, 1):
+            write.put_tool_call(old, key, place, used, str)
     old.close()
     monkeypatch.undo()
     new = open_writer(path)
