@@ -3,7 +3,20 @@
 import sys
 from importlib import import_module
 
-FIGURES = ("echo", "output", "screen", "blocks", "commands", "attention", "pages", "scale", "replay", "status", "jsonl")
+FIGURES = (
+    "echo",
+    "output",
+    "screen",
+    "blocks",
+    "commands",
+    "attention",
+    "pages",
+    "scale",
+    "replay",
+    "status",
+    "jsonl",
+    "changes",
+)
 
 
 def main() -> int:

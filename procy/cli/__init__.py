@@ -29,6 +29,7 @@ COMMANDS = {  # command: module of this package
     "next": "next",
     "sessions": "sessions",
     "show": "show",
+    "restore": "restore",
     "history": "history",
     "search": "search",
     "open": "ui",

@@ -13,6 +13,7 @@ import click
 
 from procy.capture.spool import spools
 from procy.cli.common import db_option, json_option, places_of, print_json
+from procy.cli.doctor_changes import check_changes
 from procy.cli.doctor_gateway import check_gateway
 from procy.cli.doctor_hosts import check_hosts
 from procy.cli.doctor_tmux import check_plugin, check_tmux
@@ -177,5 +178,5 @@ def check_assets(places: Places) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (
     check_tmux, check_plugin, check_settings, check_home, check_database, check_recordings, check_agents, check_hooks,
-    check_libraries, check_assets, check_gateway, check_hosts,
+    check_libraries, check_assets, check_changes, check_gateway, check_hosts,
 )  # fmt: skip

@@ -42,6 +42,10 @@ Example, with every key::
     turn_timeout_s = 3600       # of the agent's work on one prompt
     budget = {tries = 50, seconds = 28800, tokens = 5e6, usd = 10, evaluator_seconds = 7200, stall = 20}
 
+    [changes]                   # what turns change, by git; see docs/changes.md
+    enabled = true
+    largest_mb = 5              # files beyond are left out
+
     [train]                     # what the options of `procy train` do not say
     model = "Qwen/Qwen2.5-14B-Instruct"
     where = "local"             # or ssh:big, ray:http://127.0.0.1:8265
@@ -104,6 +108,7 @@ from typing import Any
 
 from procy.errors import ConfigError
 from procy.places import Places
+from procy.settings.changes import ChangeSettings, read_changes
 from procy.settings.evolve import EvolveSettings, HostSettings, ProxyModelSettings, read_evolve, read_hosts, read_proxy_model
 from procy.settings.gateway import GatewaySettings, check_names, read_gateway
 from procy.settings.read import check_keys, typed
@@ -145,6 +150,7 @@ class Settings:
     agent: str = "claude"
     raw: str = "keep"
     ui: UiSettings = field(default_factory=UiSettings)
+    changes: ChangeSettings = field(default_factory=ChangeSettings)
     prices: Mapping[str, Price] = field(default_factory=lambda: MappingProxyType({}))
     proxy_model: ProxyModelSettings = field(default_factory=ProxyModelSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
@@ -209,6 +215,7 @@ def read_settings(found: Mapping[str, Any], path: str) -> Settings:
 
 
 READERS: Mapping[str, Callable[[object, str], Any]] = {
+    "changes": read_changes,
     "proxy_model": read_proxy_model,
     "serve": read_serve,
     "evolve": read_evolve,

@@ -17,6 +17,7 @@ from procy.places import Places
 from procy.settings import Settings
 from procy.sidecar.auto import AutoRecord
 from procy.sidecar.board import Board
+from procy.sidecar.changes import Changes
 from procy.sidecar.log import log
 from procy.sidecar.onchange import OnChange
 from procy.sidecar.outbox import Outbox
@@ -48,7 +49,8 @@ class Sidecar:
         self.today, self.today_at = "", 0.0
         self.auto = AutoRecord(places)
         self.followers: dict[str, Follower] = {}
-        self.streams = StreamWatch(places, connection, self.outbox, settings)
+        self.changes = Changes(places, settings)
+        self.streams = StreamWatch(places, connection, self.outbox, settings, self.changes)
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
         self.tried = 0.0  # when rows were last sent
@@ -75,6 +77,7 @@ class Sidecar:
             if self.followers or self.streams.are_followed or self.outbox.writes or self.outbox.waiting or self.auto.watches:
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
+        self.changes.close()
 
     def forget_private_files(self) -> None:
         """Delete what agents were started with long ago."""
@@ -108,7 +111,8 @@ class Sidecar:
         elif follower and not follower.finished:
             follower.renew_meta()
         elif spool.session_id not in self.unsent:
-            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings)
+            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings, self.changes)
+            self.changes.begin(spool.session_id, spool.meta().cwd, time.time_ns())
             log.info("following %s", spool.session_id)
         else:
             del self.changed[spool.session_id]  # its rows must be read when none of them is waiting to be written

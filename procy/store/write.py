@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from procy import ids
-from procy.store import blobs, injections
+from procy.store import blobs, changes, injections
 from procy.store.db import explained, iso, open_writer
 from procy.store.forgotten import is_forgotten
 from procy.types import PaneEvent, Picture, ToolCall, Turn
@@ -239,8 +239,9 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
     connection.executemany(
         "INSERT OR REPLACE INTO turn_files VALUES (?, ?, ?, ?)",
-        [(key, file.path, file.change, file.diff and mask(file.diff)) for file in turn.files],
+        [(key, mask(file.path), file.change, file.diff and mask(file.diff)) for file in turn.files],
     )
+    changes.tell_files(connection, key)
     connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))
     connection.execute(
         "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",

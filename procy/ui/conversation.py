@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from procy.store import correction_pages, marks, session_pages, tags
+from procy.store import changes, correction_pages, marks, session_pages, tags
 from procy.ui import words
 
 LAST_TEXT = 8_000  # characters of the last piece of an answer that a page shows at once
@@ -82,6 +82,7 @@ class File:
     path: str
     change: str
     diff: bool
+    why: str = ""  # there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class TurnView:
     tags: tuple[str, ...] = ()
     bookmarked: bool = False
     corrections: tuple[sqlite3.Row, ...] = ()  # newest first, deleted ones too
+    notes: tuple[str, ...] = ()  # about the files
 
     @property
     def corrected(self) -> sqlite3.Row | None:
@@ -121,7 +123,9 @@ def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str |
     files = session_pages.page_files(connection, keys)
     labels, bookmarked = tags.of(connection, "turn", keys), marks.bookmarked(connection, "turn", keys)
     kept = correction_pages.in_short(connection, keys)
-    views = (view(row, calls[row["id"]], files[row["id"]], cwd, kept[row["id"]]) for row in rows)
+    views = (
+        view(row, calls[row["id"]], files[row["id"]], cwd, kept[row["id"]], changes.notes(connection, row["id"])) for row in rows
+    )
     return [labelled(one, labels[one.row["id"]], one.row["id"] in bookmarked) for one in views]
 
 
@@ -131,10 +135,15 @@ def view(
     files: Sequence[sqlite3.Row],
     cwd: str | None,
     kept: Sequence[sqlite3.Row] = (),
+    notes: Sequence[str] = (),
 ) -> TurnView:
-    changed = tuple(File(words.below(file["path"], cwd), file["change"], bool(file["diff_length"])) for file in files)
+    changed = tuple(
+        File(words.below(file["path"], cwd), file["change"], bool(file["diff_length"]), changes.WHY.get(file["why"], ""))
+        for file in files
+    )
     steps = tuple(shortened(all_steps(row["response"], calls, cwd)))
-    return TurnView(row, steps, changed, version_of(row, calls, kept), corrections=tuple(kept))
+    version = version_of(row, calls, kept, [*changed, *notes])
+    return TurnView(row, steps, changed, version, corrections=tuple(kept), notes=tuple(notes))
 
 
 def labelled(view: TurnView, labels: Sequence[str], bookmarked: bool) -> TurnView:
@@ -145,13 +154,15 @@ def labelled(view: TurnView, labels: Sequence[str], bookmarked: bool) -> TurnVie
     return replace(view, tags=tuple(labels), bookmarked=bookmarked, version=version)
 
 
-def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row], kept: Sequence[sqlite3.Row] = ()) -> str:
+def version_of(
+    row: sqlite3.Row, calls: Sequence[sqlite3.Row], kept: Sequence[sqlite3.Row] = (), others: Sequence[object] = ()
+) -> str:
     """Changes when what is shown of the turn does."""
     last = calls[-1] if calls else None
     facts = [row["seq"], row["status"], row["ended_at"], len(row["response"]), row["reasoning_length"], row["tool_count"],
              row["output_tokens"], row["terminal_from"], row["terminal_to"], row["origin"], row["error"], row["try_id"],
              sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None,
-             *((one["id"], one["revision"]) for one in kept)]  # fmt: skip
+             *((one["id"], one["revision"]) for one in kept), *others]  # fmt: skip
     return format(hash_of(facts), "x")
 
 
