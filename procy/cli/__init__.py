@@ -46,6 +46,7 @@ COMMANDS = {  # command: module of this package
     "rebuild": "rebuild",
     "plugin": "plugin",
     "forget": "forget",
+    "redact": "redact",
     "prune": "prune",
     "doctor": "doctor",
     "ui": "ui",

@@ -19,6 +19,7 @@ from procy.cli.doctor_hosts import check_hosts
 from procy.cli.doctor_tmux import check_plugin, check_tmux
 from procy.cli.finding import Finding
 from procy.errors import ProcyError
+from procy.parse.rules import problem
 from procy.places import Places
 from procy.settings import load_settings
 
@@ -55,6 +56,10 @@ def check_settings(places: Places) -> Iterator[Finding]:
         return
     exists = os.path.exists(places.config)
     yield Finding("ok", f"settings: {places.config}" + ("" if exists else " (not there: defaults)"))
+    if told := problem():
+        yield Finding("problem", f"{told}: nothing is stored, it waits", f"Correct [redact] in {places.config}")
+    elif settings.redact.rules:
+        yield Finding("ok", f"redaction rules of your own: {len(settings.redact.rules)}")
     if not shutil.which(settings.agent.split()[0] if settings.agent.split() else ""):
         yield Finding("note", f"the configured agent {settings.agent!r} is not installed", f'Set agent = "…" in {places.config}')
 

@@ -13,8 +13,10 @@ from procy.capture.lines import line_spools
 from procy.capture.servers import registered
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
+from procy.parse.rules import problem
 from procy.places import Places
 from procy.settings import Settings
+from procy.settings.redact import look_once
 from procy.sidecar.auto import AutoRecord
 from procy.sidecar.board import Board
 from procy.sidecar.changes import Changes
@@ -53,6 +55,7 @@ class Sidecar:
         self.streams = StreamWatch(places, connection, self.outbox, settings, self.changes)
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
+        self.held = ""  # why nothing may be stored now
         self.tried = 0.0  # when rows were last sent
         self.unsent: set[str] = set()  # sessions that are over, and may have rows that are not sent
 
@@ -65,19 +68,36 @@ class Sidecar:
         settled = 0.0
         while time.monotonic() - quiet_since < LINGER_S:
             started = time.monotonic()
-            self.find()
+            self.hold()
+            if not self.held:
+                self.find()
             self.tick(time.time_ns())
             self.show()
-            if not self.stuck or started - self.tried > RETRY_S:
+            if not self.held and (not self.stuck or started - self.tried > RETRY_S):
                 self.tried = started
                 self.send()
             if started - settled > SETTLE_S:
                 settled = started
                 self.settle()
-            if self.followers or self.streams.are_followed or self.outbox.writes or self.outbox.waiting or self.auto.watches:
+            if (
+                self.followers
+                or self.streams.are_followed
+                or self.outbox.writes
+                or self.outbox.waiting
+                or self.auto.watches
+                or self.held
+            ):
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
         self.changes.close()
+
+    def hold(self) -> None:
+        """While a redaction rule is broken, nothing is read: it waits in the spool, and none of it is lost or stored unmasked."""
+        look_once()
+        held = problem()
+        if held != self.held:
+            log.error("%s; everything waits in the spool", held) if held else log.info("the redaction rules are right again")
+        self.held = held
 
     def forget_private_files(self) -> None:
         """Delete what agents were started with long ago."""
@@ -120,10 +140,11 @@ class Sidecar:
     def tick(self, now_ns: int) -> None:
         self.panes.look(self.followers.values(), now_ns)
         self.auto.look(now_ns)
-        self.streams.tick(now_ns)
+        if not self.held:
+            self.streams.tick(now_ns)
         for follower in list(self.followers.values()):
             try:
-                follower.glance(now_ns) if self.outbox.is_full else follower.tick(now_ns)
+                follower.glance(now_ns) if self.outbox.is_full or self.held else follower.tick(now_ns)
             except OSError as error:
                 log.error("%s: %s", follower.id, error)
             if follower.finished:

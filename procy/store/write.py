@@ -242,10 +242,15 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
         [(key, mask(file.path), file.change, file.diff and mask(file.diff)) for file in turn.files],
     )
     changes.tell_files(connection, key)
+    index_turn(connection, number, mask(turn.prompt), mask(turn.response), inputs)
+
+
+def index_turn(connection: sqlite3.Connection, number: int, prompt: str, response: str, inputs: Sequence[str]) -> None:
+    """Its entry in the full-text index, of masked texts."""
     connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))
     connection.execute(
         "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",
-        (number, mask(turn.prompt), mask(turn.response), "\n".join(inputs)),
+        (number, prompt, response, "\n".join(inputs)),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from procy.errors import GitError
 from procy.git import Repo
 from procy.parse.redact import mask
+from procy.parse.rules import problem
 from procy.recording.changes.diffs import FileDiff, diffs
 from procy.recording.changes.refs import name_of
 from procy.recording.changes.snapshot import LeftOut, Snapshot, Worktree, made_good, take, worktree_at
@@ -93,6 +94,9 @@ class Worker:
             return None
         before = changes.snapshot(self.connection, order.turn_id, "before")
         if not before or not before["tree"] or before["root"] != row["root"]:
+            return None
+        if told := problem():
+            row["reason"] = told
             return None
         spared = {path for one in (before, row) for path in named(one["left_out"])}
         try:
