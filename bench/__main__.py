@@ -16,6 +16,7 @@ FIGURES = (
     "status",
     "jsonl",
     "imports",
+    "changes",
 )
 
 

@@ -26,7 +26,9 @@ AUTHOR = {
 SECRETS = (".env", ".env.*", "*.pem", "*.key", "id_rsa*", "id_ed25519*", "*.p12", "credentials.json")
 LEFT_BEHIND = "eval.log"  # by evaluators of the first procy
 LEFT_OUT = (*SECRETS, LEFT_BEHIND)
-SETTINGS = ("core.hooksPath=/dev/null", "core.safecrlf=false", "submodule.recurse=false")
+SETTINGS = (
+    "core.hooksPath=/dev/null", "core.safecrlf=false", "submodule.recurse=false", "core.fsmonitor=false", "core.splitIndex=false",
+)  # fmt: skip
 QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR")
 
@@ -286,11 +288,8 @@ def find_repo(cwd: Path, shadows: Path, make: bool = True) -> Repo:
         raise GitError(
             f"{cwd} is gone", "The work tree was removed or renamed; its tries can be read, but not compared or applied"
         )
-    try:
-        return Repo(Path(asked(cwd, "--show-toplevel")), Path(asked(cwd, "--absolute-git-dir")))
-    except GitError as error:
-        if "not a git repository" not in str(error) and "must be run in a work tree" not in str(error):
-            raise
+    if theirs := repo_around(cwd):
+        return theirs
     root = cwd.resolve()
     git_dir = shadows / sha256(os.fsencode(root)).hexdigest()[:16]
     repo = Repo(root, git_dir, shadow=True)
@@ -300,6 +299,16 @@ def find_repo(cwd: Path, shadows: Path, make: bool = True) -> Repo:
         git_dir.parent.mkdir(parents=True, exist_ok=True)
         repo.run("init", "--quiet")
     return repo
+
+
+def repo_around(cwd: Path) -> Repo | None:
+    """The work tree that has ``cwd``; None where there is none, as in a bare repository. Raises GitError where git refuses."""
+    try:
+        return Repo(Path(asked(cwd, "--show-toplevel")), Path(asked(cwd, "--absolute-git-dir")))
+    except GitError as error:
+        if "not a git repository" not in str(error) and "must be run in a work tree" not in str(error):
+            raise
+    return None
 
 
 def asked(cwd: Path, what: str) -> str:

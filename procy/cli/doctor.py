@@ -16,11 +16,13 @@ import click
 from procy.capture.spool import spools
 from procy.cli.common import db_option, json_option, places_of, print_json
 from procy.cli.doctor_bundle import write_bundle
+from procy.cli.doctor_changes import check_changes
 from procy.cli.doctor_gateway import check_gateway
 from procy.cli.doctor_hosts import check_hosts
 from procy.cli.doctor_tmux import check_plugin, check_tmux
 from procy.cli.finding import Finding
 from procy.errors import ProcyError
+from procy.parse.rules import problem
 from procy.places import Places
 from procy.settings import load_settings
 
@@ -68,6 +70,10 @@ def check_settings(places: Places) -> Iterator[Finding]:
         return
     exists = os.path.exists(places.config)
     yield Finding("ok", f"settings: {places.config}" + ("" if exists else " (not there: defaults)"))
+    if told := problem():
+        yield Finding("problem", f"{told}: nothing is stored, it waits", f"Correct [redact] in {places.config}")
+    elif settings.redact.rules:
+        yield Finding("ok", f"redaction rules of your own: {len(settings.redact.rules)}")
     if not shutil.which(settings.agent.split()[0] if settings.agent.split() else ""):
         yield Finding("note", f"the configured agent {settings.agent!r} is not installed", f'Set agent = "…" in {places.config}')
 
@@ -191,5 +197,5 @@ def check_assets(places: Places) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Places], Iterator[Finding]], ...] = (
     check_tmux, check_plugin, check_settings, check_home, check_database, check_recordings, check_agents, check_hooks,
-    check_libraries, check_assets, check_gateway, check_hosts,
+    check_libraries, check_assets, check_changes, check_gateway, check_hosts,
 )  # fmt: skip

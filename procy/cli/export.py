@@ -18,6 +18,7 @@ from procy.cli.export_data import COMMANDS
 from procy.cli.export_otlp import otlp_command
 from procy.errors import ProcyError, StoreError
 from procy.parse.redact import mask
+from procy.parse.rules import check
 from procy.recording.cast import cast
 from procy.recording.markdown import markdown
 from procy.recording.marks import marks_of
@@ -29,7 +30,16 @@ from procy.store.forgotten import add_export
 from procy.store.write import written
 
 out_option = click.option("-o", "--out", type=click.Path(dir_okay=False), help="File to write (default: standard output).")
-unredacted_option = click.option("--unredacted", is_flag=True, help="Leave keys and tokens in.")
+
+
+def check_rules(_: click.Context, __: click.Parameter, unredacted: bool) -> bool:
+    """Nothing is written out while a redaction rule is broken, unless it is to be unredacted."""
+    if not unredacted:
+        check()
+    return unredacted
+
+
+unredacted_option = click.option("--unredacted", is_flag=True, callback=check_rules, help="Leave keys and tokens in.")
 
 
 @click.group("export")

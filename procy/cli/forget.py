@@ -87,7 +87,7 @@ def tell(left: Left) -> None:
         names = ", ".join(map(read.short, left.sessions))
         click.echo(f"Sessions that go on from it hold what they share with it: {names}")
     if left.refs:
-        click.echo("git keeps what was tried, and the prompt in the commit (remove it: git update-ref -d REF):")
+        click.echo("git keeps what was tried, with the prompt, or could not be reached (remove it: git update-ref -d REF):")
         for ref in left.refs:
             click.echo(f"  {ref}")
     if left.offsets:

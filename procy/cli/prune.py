@@ -11,6 +11,7 @@ from procy.cli.bars import bar
 from procy.cli.common import db_option, json_option, one_line, places_of, print_json, table
 from procy.cli.units import DURATION, SIZE
 from procy.errors import StoreError
+from procy.recording.changes.refs import drop as drop_refs
 from procy.recording.prune import Prunable, chosen, prunable, prune, used_bytes
 from procy.store import compact, exchanges, write
 from procy.store.db import explained, iso, open_reader, open_writer
@@ -57,7 +58,9 @@ def drop(path: str, sessions: list[Prunable], now_ns: int) -> None:
     with explained(path), bar("pruning", len(sessions)) as advance:
         for one in sessions:
             with write.transaction(writer):
-                prune(writer, [one], now_ns)
+                snapshots = prune(writer, [one], now_ns)
+            for kept in drop_refs(snapshots):
+                click.echo(f"a snapshot's ref stays in {kept.git_dir}: git update-ref -d {kept.ref}", err=True)
             advance(1)
         with write.transaction(writer):
             exchanges.drop_loose_parts(writer)

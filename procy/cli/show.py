@@ -18,10 +18,11 @@ from procy.cli.common import (
     state_text,
 )
 from procy.errors import HandleError
-from procy.store import read
+from procy.store import changes, read
 from procy.store.turn_sources import links_of
 from procy.ui import words
 
+DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
 
 
@@ -29,9 +30,10 @@ ORIGIN_COLOURS = {"human": "green", "procy": "magenta"}
 @session_argument("handle")
 @click.option("-n", "--limit", default=20, show_default=True, help="Turns of a session, newest.")
 @click.option("--full", is_flag=True, help="Whole answers, tool inputs and results.")
+@click.option("--diff", is_flag=True, help="What changed in each file.")
 @json_option
 @db_option
-def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | None) -> None:
+def show_command(handle: str, limit: int, full: bool, diff: bool, as_json: bool, db: str | None) -> None:
     """Show a session or one turn.
 
     A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1.
@@ -40,13 +42,16 @@ def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | N
         session, turns = find(connection, handle, limit)
         calls = read.tool_calls(connection, [turn["id"] for turn in turns])
         files = read.turn_files(connection, [turn["id"] for turn in turns])
-        sources = links_of(connection, [turn["id"] for turn in turns]) if as_json else {}
+        keys = [turn["id"] for turn in turns]
+        sources = links_of(connection, keys) if as_json else {}
+        notes = {key: changes.notes(connection, key) for key in keys}
     if as_json:
         rows = [
             {
                 **turn,
                 "tool_calls": as_dicts(calls[turn["id"]]),
                 "files": as_dicts(files[turn["id"]]),
+                "notes": notes[turn["id"]],
                 "sources": sources[turn["id"]],
             }
             for turn in as_dicts(turns)
@@ -56,7 +61,10 @@ def show_command(handle: str, limit: int, full: bool, as_json: bool, db: str | N
     if session:
         print_session(session, len(turns))
     for turn in turns:
-        print_turn(turn, calls[turn["id"]], files[turn["id"]], full or session is None)
+        print_turn(turn, calls[turn["id"]], full or session is None)
+        print_files(files[turn["id"]], notes[turn["id"]], diff)
+        if turn["error"]:
+            click.echo(click.style(f"  {printable(turn['error'])}", fg="red"))
 
 
 def find(connection: sqlite3.Connection, handle: str, limit: int) -> tuple[sqlite3.Row | None, list[sqlite3.Row]]:
@@ -81,7 +89,7 @@ def print_session(session: sqlite3.Row, shown: int) -> None:
         click.echo(click.style(f"… {session['turns'] - shown} earlier turns; see them with -n", dim=True))
 
 
-def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], files: list[sqlite3.Row], full: bool) -> None:
+def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], full: bool) -> None:
     colour = ORIGIN_COLOURS.get(turn["origin"], "cyan")
     counts = (("input_tokens", "in"), ("cache_read_tokens", "cached"), ("output_tokens", "out"))
     used = " ".join(f"{words.tokens(turn[column])} {word}" for column, word in counts if turn[column])
@@ -94,10 +102,15 @@ def print_turn(turn: sqlite3.Row, calls: list[sqlite3.Row], files: list[sqlite3.
         written = print_text(turn["response"], written, call["response_at"], full)
         print_call(call, full)
     print_text(turn["response"], written, len(turn["response"]), full)
+
+
+def print_files(files: list[sqlite3.Row], notes: list[str], diff: bool) -> None:
     for file in files:
         click.echo(click.style(f"  {file['change']}: {one_line(file['path'], 200)}", dim=True))
-    if turn["error"]:
-        click.echo(click.style(f"  {printable(turn['error'])}", fg="red"))
+        for line in printable(file["diff"] or "").splitlines() if diff else ():
+            click.echo(click.style(line, fg=DIFF_COLOURS.get(line[:1])))
+    for note in notes:
+        click.echo(click.style(f"  {one_line(note, 400)}", dim=True))
 
 
 def print_text(response: str, start: int, end: int, full: bool) -> int:

@@ -34,14 +34,18 @@ class Report:
     upstreams: list[str] = field(default_factory=list)
     routes: int = 0
     filters: int = 0
+    redactions: int = 0
     models: int = 0
     calls: int = 0
     sums: int = 0
     notes: list[str] = field(default_factory=list)
 
 
-def import_clp(directory: str, places: Places) -> Report:
-    """Raises ConfigError where there is nothing of CLP's, or something that is no JSON; then nothing was changed."""
+def import_clp(directory: str, places: Places, redact: bool = False) -> Report:
+    """``redact``: its filters become redaction rules too.
+
+    Raises ConfigError where there is nothing of CLP's, or something that is no JSON; then nothing was changed.
+    """
     root = Path(directory).expanduser()
     files = {path.name: value for path in (*(root / name for name in FILES), *(root / "data" / name for name in DATA))
              if (value := read_json(path)) is not None}  # fmt: skip
@@ -56,6 +60,8 @@ def import_clp(directory: str, places: Places) -> Report:
     report = Report(notes=found.notes)
     write_keys(found, places)
     edit.change_settings(places, lambda document: put_settings(document, found, report))
+    if redact:
+        report.redactions = take_filters(places)
     put_disabled(found, places)
     put_history(root, places, logs, history, found, report)
     return report
@@ -125,12 +131,30 @@ def put_settings(document: TOMLDocument, found: Imported, report: Report) -> Non
             report.notes.append(f"{key} is set here already and stays as it is; CLP has {value}")
 
 
+def take_filters(places: Places) -> int:
+    """Make redaction rules of the gateway's filters, behind those that are there. Returns how many are new."""
+    filters = load_settings(places).gateway.filters
+    rules = [{"find": one.find, "regex": True} if one.regex else {"find": one.find} for one in filters]
+    added = 0
+
+    def put(document: TOMLDocument) -> None:
+        nonlocal added
+        if "redact" not in document:
+            document["redact"] = tomlkit.table()
+        added = put_rules(document["redact"], "rules", list({str(rule): rule for rule in rules}.values()))
+
+    if rules:
+        edit.change_settings(places, put)
+    return added
+
+
 def put_rules(gateway: Any, key: str, rules: list[dict[str, Any]]) -> int:
     """Behind those that are there; one that is there already is not put again. Returns how many were."""
     there = gateway.get(key)
     if there is None:
         there = gateway[key] = tomlkit.array().multiline(True)
-    new = [rule for rule in rules if rule not in [dict(one) for one in there]]
+    known = [{name: value for name, value in dict(one).items() if name != "name" or key != "rules"} for one in there]
+    new = [rule for rule in rules if rule not in known]
     for rule in new:
         there.append(edit.inline(rule))
     return len(new)

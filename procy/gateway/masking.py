@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from procy.gateway.call import Headers
-from procy.parse.redact import mask
+from procy.parse.redact import mask, mask_json
+from procy.parse.rules import Rules, current
 
 SECRET = re.compile(r"auth|key|token|secret|cookie|password|credential|signature", re.IGNORECASE)
 SHORTEST = 8  # characters of a secret that is looked for in bodies: a client's dummy key is everywhere
@@ -27,8 +28,12 @@ def shown_headers(headers: Headers) -> bytes:
     return json.dumps(rows, ensure_ascii=False).encode("utf-8", "replace")
 
 
-@lru_cache(maxsize=2000)
 def shown_value(name: str, value: str) -> str:
+    return shown_by(name, value, current())
+
+
+@lru_cache(maxsize=2000)
+def shown_by(name: str, value: str, _: Rules) -> str:
     if not SECRET.search(name):
         return mask(value)
     scheme, space, secret = value.rpartition(" ") if "auth" in name else ("", "", value)
@@ -54,6 +59,6 @@ def scrubbed_text(text: str, secrets: Iterable[str]) -> str:
 def masked(data: bytes) -> bytes:
     """Every secret by its shape, for ``raw = "redact"``; what is no text stays out."""
     try:
-        return mask(data.decode("utf-8")).encode()
+        return mask_json(data.decode("utf-8")).encode()
     except UnicodeDecodeError:
         return b"[not text]"

@@ -14,6 +14,7 @@ from procy.gateway.decode import Undecodable, decoded
 from procy.gateway.entries import Closed, Opened
 from procy.gateway.join import conversation_of, first_of, request_of
 from procy.gateway.masking import masked, scrubbed, scrubbed_text, secrets_in, shown_headers
+from procy.parse.rules import problem
 from procy.parse.wire.usage import Told, read_reply, tell
 from procy.settings import Settings
 from procy.store.db import iso
@@ -168,4 +169,6 @@ def rounded(value: float | None) -> float | None:
 
 
 def as_json(values: Sequence[Any], secrets: Sequence[str]) -> str | None:
-    return scrubbed_text(json.dumps(list(values), ensure_ascii=False), secrets) if values else None
+    if not values or problem():  # what is withheld is no JSON
+        return None
+    return scrubbed_text(json.dumps(list(values), ensure_ascii=False), secrets)

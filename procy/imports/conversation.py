@@ -20,7 +20,7 @@ from procy.recording.transcripts import new_reader, replay_conversation, writers
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.sidecar.rows import Rows
-from procy.store import write
+from procy.store import turn_sources
 from procy.store.db import from_iso, iso
 from procy.types import Profile, TranscriptFile, Turn, Whereabouts
 
@@ -175,7 +175,7 @@ class Conversation:
         own = (
             turn.started_ns
             for turn in sorted(turns, key=lambda turn: turn.started_ns)
-            if not self.connection.execute(known, (write.turn_id(self.session_id, turn),)).fetchone()
+            if not self.connection.execute(known, (turn_sources.known_id(self.connection, self.session_id, turn),)).fetchone()
         )
         return next(own, self.last_ns(turns))
 

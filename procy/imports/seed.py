@@ -30,7 +30,7 @@ from procy.recording.transcripts import SEED_ENDING
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
 from procy.sidecar.rows import Rows
-from procy.store import corrections, evaluations, injections, write
+from procy.store import corrections, evaluations, injections, turn_sources, write
 from procy.store.db import iso
 from procy.store.forgotten import is_forgotten
 from procy.types import TranscriptFile, Turn
@@ -187,7 +187,9 @@ class SeedSession:
                 continue
             turn = corrected(turns, str(row["original_prompt"]), at_ns)
             rejected, chosen, note = (mask(str(row[name] or "")) for name in ("original_prompt", "corrected_prompt", "note"))
-            pair = corrections.Pair(write.turn_id(self.id, turn) if turn else None, None, rejected, chosen, note, author="")
+            pair = corrections.Pair(
+                turn_sources.known_id(self.connection, self.id, turn) if turn else None, None, rejected, chosen, note, author=""
+            )
             self.batch.put(partial(corrections.add, correction_id=key, at_ns=at_ns, pair=pair))
             self.report.corrections += 1
             self.report.loose += turn is None
@@ -205,7 +207,7 @@ class SeedSession:
             if self.connection.execute("SELECT 1 FROM evaluations WHERE id = ?", (key,)).fetchone():
                 continue
             turn = max((turn for turn in turns if turn.started_ns <= at_ns), key=lambda turn: turn.started_ns, default=None)
-            owner = write.turn_id(self.id, turn) if turn else None
+            owner = turn_sources.known_id(self.connection, self.id, turn) if turn else None
             sample = sample_of(dict(row), contract, at_ns)
             add = partial(evaluations.add_sample, evaluation_id=key, evaluator_id=evaluator_id, sample=sample, turn_id=owner)
             self.batch.put(add)

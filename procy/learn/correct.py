@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from procy import ids
 from procy.errors import HandleError, ProcyError
 from procy.parse.redact import mask
+from procy.parse.rules import check
 from procy.store import corrections
 from procy.store.corrections import Pair, Prompt
 
@@ -27,6 +28,7 @@ class Words(NamedTuple):
 def keep(connection: sqlite3.Connection, now_ns: int, pair: Pair) -> str:
     """Keep a pair, its texts masked; it replaces an earlier one of the same prompt. Returns its id."""
     correction_id = ids.new_id(now_ns, secrets.token_bytes(10))
+    check()
     masked = pair._replace(rejected=mask(pair.rejected), chosen=mask(pair.chosen), note=mask(pair.note))
     corrections.add(connection, correction_id, now_ns, masked)
     return correction_id
@@ -44,6 +46,7 @@ def correct(
     found = standing["id"] if standing else ""
     if over is not None and over != found:
         raise ProcyError(f"this prompt was corrected meanwhile{by(standing)}", "Save again to replace that")
+    check()
     chosen, note = mask(words.chosen).rstrip(), mask(words.note).strip()
     if not chosen.strip():
         raise ProcyError("the corrected prompt is empty", "Write what it should have been")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from procy.errors import ProcyError
 from procy.parse.redact import mask
+from procy.parse.rules import check
 
 EMAIL = re.compile(r"\b[\w.+-]+@(?:[\w-]+\.)+[A-Za-z]{2,}\b")
 HOME = re.compile(r"(?P<kept>/(?:home|Users)/)(?P<name>[^/\s\"':,;)]+)")
@@ -33,6 +34,7 @@ class Scrubber:
     def __init__(self, names: Iterable[str] | None = None, secrets: Iterable[str] | None = None) -> None:
         """``names``: of people and machines; default: who runs this, and where. ``secrets``: words that nobody may see; default:
         what this process's environment calls a key, a token, a password."""
+        check()
         self.found: Counter[str] = Counter()
         self.places: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
         given = own_names() if names is None else names

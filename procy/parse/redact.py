@@ -1,4 +1,4 @@
-"""Masking of keys and tokens in derived text. Pure.
+"""Masking of keys and tokens in derived text, and of what the user's own rules find. Pure but for these, which the settings know.
 
 Only forms that are a secret by their shape are masked, so that code and prose stay as they are: the published prefixes
 of well-known issuers, private key blocks, passwords in URLs, bearer headers and upper-case environment assignments.
@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from procy.parse.pem import key_spans
+from procy.parse.rules import WITHHELD, by_rules, changed_strings, check, current
 from procy.types import Picture, Read
 
 
@@ -62,13 +63,25 @@ FORMS = (
 
 
 def mask(text: str) -> str:
-    """The text with every secret replaced by ``[redacted:form]``."""
+    """The text with every secret replaced by ``[redacted:form]``; nothing of it while a rule of the user's is broken."""
+    rules = current()
+    if rules.problem:
+        return WITHHELD if text else ""
+    if rules.rules:
+        text = by_rules(text, rules.rules)
     for start, end in reversed([*key_spans(text)]):
         text = f"{text[:start]}[redacted:private-key]{text[end:]}"
     for name, hints, pattern in FORMS:
         if any(hint in text for hint in hints):
             text = pattern.sub(rf"{KEPT if 'kept' in pattern.groupindex else ''}[redacted:{name}]", text)
     return text
+
+
+def mask_json(text: str) -> str:
+    """The same for JSON, a piece of it or a line of a transcript: what is masked is its strings and numbers, so it stays JSON."""
+    if text.lstrip(" \t\r\n,")[:1] not in ("{", "[", '"') or current().problem:
+        return mask(text)
+    return changed_strings(text, mask)
 
 
 # -- terminal streams ---------------------------------------------------------------------------------------------------
@@ -152,10 +165,31 @@ def raw_place(places: list[tuple[int, int]], place: int) -> int:
 
 
 def find_secrets(text: str) -> Iterator[Secret]:
+    """Raises ConfigError while a rule of the user's is broken."""
+    check()
+    for _, pattern in current().rules:
+        yield from spans(pattern, text)
+        yield from spans_in_bytes(pattern, text)
     for start, end in key_spans(text):
         yield Secret(start, start, end)
     for _, hints, pattern in FORMS:
         if any(hint in text for hint in hints):
-            for match in pattern.finditer(text):
-                kept = match.groupdict().get("kept") or ""
-                yield Secret(match.start(), match.start() + len(kept), match.end())
+            yield from spans(pattern, text)
+
+
+def spans(pattern: re.Pattern[str], text: str) -> Iterator[Secret]:
+    for match in pattern.finditer(text):
+        kept = match.groupdict().get("kept") or ""
+        yield Secret(match.start(), match.start() + len(kept), match.end())
+
+
+def spans_in_bytes(pattern: re.Pattern[str], text: str) -> Iterator[Secret]:
+    """What a rule finds in a text that holds one character for each byte of another: terminal bytes are looked at so."""
+    if text.isascii():
+        return
+    try:
+        wide = text.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return  # it is a text itself
+    for secret in spans(pattern, wide):
+        yield Secret(*(len(wide[:place].encode("utf-8", "surrogateescape")) for place in secret))

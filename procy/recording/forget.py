@@ -11,6 +11,7 @@ from typing import NamedTuple
 from procy.capture.spool import Spool
 from procy.errors import StoreError
 from procy.places import Places
+from procy.recording.changes.refs import drop
 from procy.recording.rebuild import derive_again, derive_turns, has_terminal, read_terminal, sources_of
 from procy.recording.traces import REPLACED, Traces, traces_of
 from procy.recording.transcripts import transcripts_of
@@ -25,7 +26,7 @@ from procy.recording.turn_terminal import (
     take_bytes,
 )
 from procy.settings import Settings
-from procy.store import compact, exchanges, forgotten, injections, marks, runs, tags, turn_sources, write
+from procy.store import changes, compact, exchanges, forgotten, injections, marks, runs, tags, turn_sources, write
 from procy.store.datasets import with_sessions
 from procy.store.db import from_iso
 from procy.types import Turn
@@ -39,7 +40,7 @@ class Left(NamedTuple):
 
     ``exports``: (kind, path or None for standard output, when). ``files``: the agent's own. ``sessions``: ids of sessions that
     go on from the forgotten one and hold what they share with it. ``offsets``: where the terminal shows it at another time.
-    ``refs``: of tries, whose commits name their prompts: work tree and ref.
+    ``refs``: of tries, whose commits name their prompts, and of snapshots that cannot be reached now: repository and ref.
     """
 
     exports: list[tuple[str, str | None, str]]
@@ -92,6 +93,7 @@ def forget_session(connection: sqlite3.Connection, places: Places, session_id: s
         [],
         [],
     )
+    snapshots = changes.kept(connection, session_ids=tree)
     with write.transaction(connection):
         for key in tree:
             left.refs.extend(delete_session(connection, key, now_ns))
@@ -99,6 +101,7 @@ def forget_session(connection: sqlite3.Connection, places: Places, session_id: s
         exchanges.drop_loose_parts(connection)
     for key in tree:
         remove_spool(places, key)
+    left.refs.extend(f"{one.git_dir}: {one.ref}" for one in drop(snapshots))
     return left
 
 
@@ -165,6 +168,7 @@ def forget_turn(connection: sqlite3.Connection, places: Places, turn_id: str, se
         [],
         [],
     )
+    snapshots = changes.kept(connection, [turn_id], children)
     with write.transaction(connection):
         left.refs.extend(runs.forget(connection, "id = ?", turn_id, REPLACED))
         before = other_turns(connection, session_id, turn_id)
@@ -180,6 +184,7 @@ def forget_turn(connection: sqlite3.Connection, places: Places, turn_id: str, se
         compact.merge_indexes(connection)
         exchanges.drop_loose_parts(connection)
     remove_spool(places, session_id)
+    left.refs.extend(f"{one.git_dir}: {one.ref}" for one in drop(snapshots))
     return left._replace(offsets=still_shown(connection, session_id, traces))
 
 

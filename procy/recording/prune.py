@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from procy.recording.forget import below
-from procy.store import exchanges
+from procy.store import changes, exchanges
 from procy.store.db import iso
 
 LAST_WRITER = (  # a transcript goes with the last session that wrote it
@@ -70,8 +70,10 @@ def chosen(sessions: Iterator[Prunable], before: str | None, excess: int | None)
     return found
 
 
-def prune(connection: sqlite3.Connection, sessions: Sequence[Prunable], now_ns: int) -> None:
-    """Delete their raw rows. Belongs into a transaction."""
+def prune(connection: sqlite3.Connection, sessions: Sequence[Prunable], now_ns: int) -> list[changes.Kept]:
+    """Delete their raw rows. Belongs into a transaction. Returns the refs that kept their snapshots, which are to be dropped."""
+    keys = [key for session in sessions for key in below(connection, session.id)]
+    snapshots = changes.kept(connection, session_ids=keys) if keys else []
     for session in sessions:
         for key in below(connection, session.id):
             values = {"id": key, "now": iso(now_ns)}
@@ -80,8 +82,10 @@ def prune(connection: sqlite3.Connection, sessions: Sequence[Prunable], now_ns: 
             connection.execute(f"DELETE FROM transcript_lines WHERE transcript_id IN ({LAST_WRITER})", values)
             connection.execute(f"DELETE FROM transcript_files WHERE transcript_id IN ({LAST_WRITER})", values)
             drop_pictures(connection, key)
+            changes.drop_snapshots(connection, key)
             exchanges.drop_bodies_of(connection, key)
             connection.execute("UPDATE sessions SET pruned_at = :now WHERE id = :id", values)
+    return snapshots
 
 
 def drop_pictures(connection: sqlite3.Connection, session_id: str) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from procy.parse.redact import mask
+from procy.parse.rules import check
 from procy.parse.terminal import TerminalReader
 from procy.recording.replay import replay, stored_events
 from procy.recording.terminal import EMPTY
@@ -33,6 +34,7 @@ def rebuild(connection: sqlite3.Connection, session_id: str, settings: Settings)
 
 def derive_again(connection: sqlite3.Connection, session_id: str, settings: Settings) -> None:
     """The same inside a transaction."""
+    check()
     sources = sources_of(connection, session_id)
     reader = read_terminal(connection, session_id)
     turns = [turn for turn in derive_turns(connection, session_id, reader) if turn.source in sources]

@@ -42,6 +42,13 @@ Example, with every key::
     turn_timeout_s = 3600       # of the agent's work on one prompt
     budget = {tries = 50, seconds = 28800, tokens = 5e6, usd = 10, evaluator_seconds = 7200, stall = 20}
 
+    [changes]                   # what turns change, by git; see docs/changes.md
+    enabled = true
+    largest_mb = 5              # files beyond are left out
+
+    [redact]                    # what is masked besides keys and tokens; see docs/secrets.md
+    rules = [{find = "my secret"}, {find = "user-[0-9]+", regex = true, name = "user"}]
+
     [train]                     # what the options of `procy train` do not say
     model = "Qwen/Qwen2.5-14B-Instruct"
     where = "local"             # or ssh:big, ray:http://127.0.0.1:8265
@@ -104,9 +111,11 @@ from typing import Any
 
 from procy.errors import ConfigError
 from procy.places import Places
+from procy.settings.changes import ChangeSettings, read_changes
 from procy.settings.evolve import EvolveSettings, HostSettings, ProxyModelSettings, read_evolve, read_hosts, read_proxy_model
 from procy.settings.gateway import GatewaySettings, check_names, read_gateway
 from procy.settings.read import check_keys, typed
+from procy.settings.redact import RedactSettings, look_again, read_redact
 from procy.settings.serve import ServeSettings, read_serve
 from procy.settings.train import TrainSettings, read_train
 from procy.settings.upstreams import UpstreamSettings, read_upstreams
@@ -145,6 +154,8 @@ class Settings:
     agent: str = "claude"
     raw: str = "keep"
     ui: UiSettings = field(default_factory=UiSettings)
+    changes: ChangeSettings = field(default_factory=ChangeSettings)
+    redact: RedactSettings = field(default_factory=RedactSettings)
     prices: Mapping[str, Price] = field(default_factory=lambda: MappingProxyType({}))
     proxy_model: ProxyModelSettings = field(default_factory=ProxyModelSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
@@ -170,6 +181,7 @@ class Settings:
 
 def load_settings(places: Places) -> Settings:
     """Read ``places.config``; defaults when there is none. Raises ConfigError naming file, key and remedy."""
+    look_again()
     return read_settings(load_tables(places.config), places.config)
 
 
@@ -213,6 +225,8 @@ def read_settings(found: Mapping[str, Any], path: str) -> Settings:
 
 
 READERS: Mapping[str, Callable[[object, str], Any]] = {
+    "changes": read_changes,
+    "redact": read_redact,
     "proxy_model": read_proxy_model,
     "serve": read_serve,
     "evolve": read_evolve,

@@ -13,10 +13,13 @@ from procy.capture.lines import line_spools
 from procy.capture.servers import registered
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
+from procy.parse.rules import problem
 from procy.places import Places
 from procy.settings import Settings
+from procy.settings.redact import look_once
 from procy.sidecar.auto import AutoRecord
 from procy.sidecar.board import Board
+from procy.sidecar.changes import Changes
 from procy.sidecar.log import log
 from procy.sidecar.onchange import OnChange
 from procy.sidecar.outbox import Outbox
@@ -48,9 +51,11 @@ class Sidecar:
         self.today, self.today_at = "", 0.0
         self.auto = AutoRecord(places)
         self.followers: dict[str, Follower] = {}
-        self.streams = StreamWatch(places, connection, self.outbox, settings)
+        self.changes = Changes(places, settings)
+        self.streams = StreamWatch(places, connection, self.outbox, settings, self.changes)
         self.changed: dict[str, int] = {}  # when each meta.json was written, ns
         self.stuck = ""
+        self.held = ""  # why nothing may be stored now
         self.tried = 0.0  # when rows were last sent
         self.unsent: set[str] = set()  # sessions that are over, and may have rows that are not sent
 
@@ -63,18 +68,36 @@ class Sidecar:
         settled = 0.0
         while time.monotonic() - quiet_since < LINGER_S:
             started = time.monotonic()
-            self.find()
+            self.hold()
+            if not self.held:
+                self.find()
             self.tick(time.time_ns())
             self.show()
-            if not self.stuck or started - self.tried > RETRY_S:
+            if not self.held and (not self.stuck or started - self.tried > RETRY_S):
                 self.tried = started
                 self.send()
             if started - settled > SETTLE_S:
                 settled = started
                 self.settle()
-            if self.followers or self.streams.are_followed or self.outbox.writes or self.outbox.waiting or self.auto.watches:
+            if (
+                self.followers
+                or self.streams.are_followed
+                or self.outbox.writes
+                or self.outbox.waiting
+                or self.auto.watches
+                or self.held
+            ):
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
+        self.changes.close()
+
+    def hold(self) -> None:
+        """While a redaction rule is broken, nothing is read: it waits in the spool, and none of it is lost or stored unmasked."""
+        look_once()
+        held = problem()
+        if held != self.held:
+            log.error("%s; everything waits in the spool", held) if held else log.info("the redaction rules are right again")
+        self.held = held
 
     def forget_private_files(self) -> None:
         """Delete what agents were started with long ago."""
@@ -108,7 +131,8 @@ class Sidecar:
         elif follower and not follower.finished:
             follower.renew_meta()
         elif spool.session_id not in self.unsent:
-            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings)
+            self.followers[spool.session_id] = Follower(self.connection, self.outbox, spool, self.settings, self.changes)
+            self.changes.begin(spool.session_id, spool.meta().cwd, time.time_ns())
             log.info("following %s", spool.session_id)
         else:
             del self.changed[spool.session_id]  # its rows must be read when none of them is waiting to be written
@@ -116,10 +140,11 @@ class Sidecar:
     def tick(self, now_ns: int) -> None:
         self.panes.look(self.followers.values(), now_ns)
         self.auto.look(now_ns)
-        self.streams.tick(now_ns)
+        if not self.held:
+            self.streams.tick(now_ns)
         for follower in list(self.followers.values()):
             try:
-                follower.glance(now_ns) if self.outbox.is_full else follower.tick(now_ns)
+                follower.glance(now_ns) if self.outbox.is_full or self.held else follower.tick(now_ns)
             except OSError as error:
                 log.error("%s: %s", follower.id, error)
             if follower.finished:

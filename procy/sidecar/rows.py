@@ -7,7 +7,7 @@ from typing import Any
 
 from procy.capture.hooks import HookFile
 from procy.capture.spool import Cursor
-from procy.parse.redact import mask, starred_picture
+from procy.parse.redact import mask, mask_json, starred_picture
 from procy.parse.texts import TerminalText
 from procy.settings import Settings
 from procy.sidecar.outbox import Outbox
@@ -55,7 +55,7 @@ class Rows:
 
     def hook(self, file: HookFile, name: str) -> None:
         if self.raw != "drop":
-            payload = mask(file.payload) if self.raw == "redact" else file.payload
+            payload = mask_json(file.payload) if self.raw == "redact" else file.payload
             self.outbox.put(lambda connection: write.add_hook_event(connection, self.session_id, file.time_ns, name, payload))
 
     def transcript(self, agent: str, file: TranscriptFile, from_ns: int) -> None:
@@ -76,7 +76,9 @@ class Rows:
     def as_kept(self, content: bytes) -> bytes:
         """Raw text as the settings want it kept."""
         return (
-            content if self.raw == "keep" else mask(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+            content
+            if self.raw == "keep"
+            else mask_json(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
         )
 
     def turn(self, turn: Turn) -> None:

@@ -28,6 +28,7 @@ from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch
 from procy.sidecar.board import Shown
 from procy.sidecar.border import Border
+from procy.sidecar.changes import Changes
 from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
 from procy.sidecar.feed import StatusFeed
 from procy.sidecar.hooks import HookInbox
@@ -50,8 +51,11 @@ LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
 class Follower:
     """Follows one spool until it is finished. ``tick`` reads what is new; the sidecar sends the outbox."""
 
-    def __init__(self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, outbox: Outbox, spool: Spool, settings: Settings, changes: Changes
+    ) -> None:
         self.connection, self.outbox, self.spool, self.settings = connection, outbox, spool, settings
+        self.changes = changes
         self.meta = spool.meta()
         self.id = self.meta.session_id
         self.rows = Rows(outbox, self.id, settings)
@@ -277,6 +281,7 @@ class Follower:
             self.book.idle_since(idle.at_ns)
         for entry in self.book.take(now_ns):
             self.rows.turn(entry.turn)
+            self.changes.look(self.id, self.place.cwd if self.place else self.meta.cwd, entry.turn, now_ns)
             self.put_keyframes(entry)
         for rows, book in self.conversations.children.values():
             for entry in book.take(now_ns):
@@ -351,6 +356,8 @@ class Follower:
         for rows, book in self.conversations.books():
             for turn in book.close(self.last_ns or now_ns):
                 rows.turn(turn)
+                if rows is self.rows:
+                    self.changes.look(self.id, self.meta.cwd, turn, now_ns)
             rows.change(**ended)
         self.add_event("end", now_ns, {"cause": self.ending})
         if not self.conversations.followed:

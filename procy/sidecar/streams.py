@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sqlite3
+import time
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from procy.recording.timeline import Timeline
 from procy.recording.transcripts import replay_conversation
 from procy.recording.turnbook import TurnBook
 from procy.settings import Settings
+from procy.sidecar.changes import Changes
 from procy.sidecar.log import log
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
@@ -34,8 +36,11 @@ MOST_FLAGS = 100  # of one session; a stream that is odd throughout is told of o
 class StreamWatch:
     """All streams of one data directory."""
 
-    def __init__(self, places: Places, connection: sqlite3.Connection, outbox: Outbox, settings: Settings) -> None:
+    def __init__(
+        self, places: Places, connection: sqlite3.Connection, outbox: Outbox, settings: Settings, changes: Changes
+    ) -> None:
         self.places, self.connection, self.outbox, self.settings = places, connection, outbox, settings
+        self.changes = changes
         self.followers: dict[str, StreamFollower] = {}
 
     def tick(self, now_ns: int) -> None:
@@ -58,7 +63,8 @@ class StreamWatch:
 
     def meet(self, spool: LineSpool) -> None:
         try:
-            self.followers[spool.session_id] = StreamFollower(self.connection, self.outbox, spool, self.settings)
+            self.followers[spool.session_id] = StreamFollower(self.connection, self.outbox, spool, self.settings, self.changes)
+            self.changes.begin(spool.session_id, spool.meta().cwd, time.time_ns())
             log.info("following the stream %s", spool.session_id)
         except (OSError, ValueError, TypeError) as error:
             log.error("%s cannot be followed: %s", spool.path, error)
@@ -71,7 +77,10 @@ class StreamFollower:
     that of its first part; what is read again from there is known by the last offset in the database.
     """
 
-    def __init__(self, connection: sqlite3.Connection, outbox: Outbox, spool: LineSpool, settings: Settings) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, outbox: Outbox, spool: LineSpool, settings: Settings, changes: Changes
+    ) -> None:
+        self.changes = changes
         self.outbox, self.spool, self.id = outbox, spool, spool.session_id
         self.meta = spool.meta()
         self.rows = Rows(outbox, self.id, settings)
@@ -103,6 +112,7 @@ class StreamFollower:
             self.take(lines, following, is_last)
         for entry in self.book.take(now_ns):
             self.rows.turn(entry.turn)
+            self.changes.look(self.id, self.meta.cwd, entry.turn, now_ns)
         self.agents.tell(now_ns)
         self.tell()
         if not lines and not lives:

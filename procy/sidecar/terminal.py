@@ -74,10 +74,10 @@ class Terminal:
         while self.reads and (everything or self.reads_bytes >= BLOCK_BYTES):
             count = self.block_length(everything)
             size = sum(len(read.data) for read in self.reads[:count])
-            part, self.reads = self.reads[:count], self.reads[count:]
+            part = star_reads(self.reads[:count]) if self.redact else self.reads[:count]
+            self.reads = self.reads[count:]
             cursor, self.cursors = self.cursors[count - 1], self.cursors[count:]
             self.reads_bytes -= size
-            part = star_reads(part) if self.redact else part
             yield pack_block(part, self.before), cursor
             self.before = picture_after(self.before, part)
 

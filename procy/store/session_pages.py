@@ -65,7 +65,9 @@ def page_files(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[
     files: dict[str, list[sqlite3.Row]] = {turn_id: [] for turn_id in turn_ids}
     places = ",".join("?" * len(turn_ids))
     for row in connection.execute(
-        f"SELECT turn_id, path, change, length(diff) AS diff_length FROM turn_files WHERE turn_id IN ({places}) ORDER BY path",
+        "SELECT turn_id, path, change, length(diff) AS diff_length, "
+        "(SELECT why FROM git_files WHERE (turn_id, path) = (turn_files.turn_id, turn_files.path)) AS why "
+        f"FROM turn_files WHERE turn_id IN ({places}) ORDER BY path",
         tuple(turn_ids),
     ):
         files[row["turn_id"]].append(row)

@@ -52,9 +52,13 @@ def natural_id(session_id: str, turn: Turn) -> str:
 
 def known_id(connection: sqlite3.Connection, session_id: str, turn: Turn) -> str:
     """The id of the turn that this is, as far as it is known."""
-    natural = natural_id(session_id, turn)
-    row = connection.execute("SELECT turn_id FROM turn_sources WHERE id = ?", (natural,)).fetchone()
-    return str(row[0]) if row else natural
+    return turn_of(connection, natural_id(session_id, turn))
+
+
+def turn_of(connection: sqlite3.Connection, source_id: str) -> str:
+    """The id of the turn of which a source tells under its own; the same one where nobody knows it."""
+    row = connection.execute("SELECT turn_id FROM turn_sources WHERE id = ?", (source_id,)).fetchone()
+    return str(row[0]) if row else source_id
 
 
 def of_turns(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> dict[str, list[sqlite3.Row]]:
@@ -260,6 +264,8 @@ def redirect(connection: sqlite3.Connection, old: str, new: str) -> None:
     """Whatever somebody made of the one turn belongs to the other."""
     for table in POINTERS:
         connection.execute(f"UPDATE {table} SET turn_id = ? WHERE turn_id = ?", (new, old))
+    for table in ("turn_snapshots", "git_files"):
+        connection.execute(f"UPDATE OR REPLACE {table} SET turn_id = ? WHERE turn_id = ?", (new, old))
     for table in ("tags", "marks"):
         connection.execute(f"UPDATE OR REPLACE {table} SET target_id = ? WHERE what = 'turn' AND target_id = ?", (new, old))
     connection.execute(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from procy import ids
-from procy.store import blobs, injections, turn_sources
+from procy.store import blobs, changes, injections, turn_sources
 from procy.store.db import explained, iso, open_writer
 from procy.store.forgotten import is_forgotten
 from procy.store.numbers import next_seq, renumber
@@ -239,15 +239,21 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     connection.execute("DELETE FROM turn_files WHERE turn_id = ?", (key,))
     connection.executemany(
         "INSERT OR REPLACE INTO turn_files VALUES (?, ?, ?, ?)",
-        [(key, file.path, file.change, file.diff and mask(file.diff)) for file in turn.files],
+        [(key, mask(file.path), file.change, file.diff and mask(file.diff)) for file in turn.files],
     )
+    changes.tell_files(connection, key)
+    index_turn(connection, number, mask(turn.prompt), mask(turn.response), inputs)
+    if turn.terminal_from is None or usage_source(turn) is None:
+        turn_sources.fill(connection, key)
+
+
+def index_turn(connection: sqlite3.Connection, number: int, prompt: str, response: str, inputs: Sequence[str]) -> None:
+    """Its entry in the full-text index, of masked texts."""
     connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))
     connection.execute(
         "INSERT INTO turns_fts (rowid, prompt, response, tools) VALUES (?, ?, ?, ?)",
-        (number, mask(turn.prompt), mask(turn.response), "\n".join(inputs)),
+        (number, prompt, response, "\n".join(inputs)),
     )
-    if turn.terminal_from is None or usage_source(turn) is None:
-        turn_sources.fill(connection, key)
 
 
 def turn_values(turn: Turn, mask: Mask, cost: float | None) -> tuple[Any, ...]:

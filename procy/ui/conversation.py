@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from procy.store import correction_pages, marks, session_pages, tags, turn_sources
+from procy.store import changes, correction_pages, marks, session_pages, tags, turn_sources
 from procy.ui import words
 
 LAST_TEXT = 8_000  # characters of the last piece of an answer that a page shows at once
@@ -82,6 +82,7 @@ class File:
     path: str
     change: str
     diff: bool
+    why: str = ""  # there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class TurnView:
     bookmarked: bool = False
     corrections: tuple[sqlite3.Row, ...] = ()  # newest first, deleted ones too
     sources: tuple[str, ...] = ()  # who told of it, the best first
+    notes: tuple[str, ...] = ()  # about the files
 
     @property
     def corrected(self) -> sqlite3.Row | None:
@@ -124,7 +126,9 @@ def load(connection: sqlite3.Connection, rows: Sequence[sqlite3.Row], cwd: str |
     labels, bookmarked = tags.of(connection, "turn", keys), marks.bookmarked(connection, "turn", keys)
     kept = correction_pages.in_short(connection, keys)
     told = turn_sources.names_of(connection, keys)
-    views = (view(row, calls[row["id"]], files[row["id"]], cwd, kept[row["id"]]) for row in rows)
+    views = (
+        view(row, calls[row["id"]], files[row["id"]], cwd, kept[row["id"]], changes.notes(connection, row["id"])) for row in rows
+    )
     return [
         replace(labelled(one, labels[one.row["id"]], one.row["id"] in bookmarked), sources=told[one.row["id"]]) for one in views
     ]
@@ -136,10 +140,15 @@ def view(
     files: Sequence[sqlite3.Row],
     cwd: str | None,
     kept: Sequence[sqlite3.Row] = (),
+    notes: Sequence[str] = (),
 ) -> TurnView:
-    changed = tuple(File(words.below(file["path"], cwd), file["change"], bool(file["diff_length"])) for file in files)
+    changed = tuple(
+        File(words.below(file["path"], cwd), file["change"], bool(file["diff_length"]), changes.WHY.get(file["why"], ""))
+        for file in files
+    )
     steps = tuple(shortened(all_steps(row["response"], calls, cwd)))
-    return TurnView(row, steps, changed, version_of(row, calls, kept), corrections=tuple(kept))
+    version = version_of(row, calls, kept, [*changed, *notes])
+    return TurnView(row, steps, changed, version, corrections=tuple(kept), notes=tuple(notes))
 
 
 def labelled(view: TurnView, labels: Sequence[str], bookmarked: bool) -> TurnView:
@@ -150,13 +159,15 @@ def labelled(view: TurnView, labels: Sequence[str], bookmarked: bool) -> TurnVie
     return replace(view, tags=tuple(labels), bookmarked=bookmarked, version=version)
 
 
-def version_of(row: sqlite3.Row, calls: Sequence[sqlite3.Row], kept: Sequence[sqlite3.Row] = ()) -> str:
+def version_of(
+    row: sqlite3.Row, calls: Sequence[sqlite3.Row], kept: Sequence[sqlite3.Row] = (), others: Sequence[object] = ()
+) -> str:
     """Changes when what is shown of the turn does."""
     last = calls[-1] if calls else None
     facts = [row["seq"], row["status"], row["ended_at"], len(row["response"]), row["reasoning_length"], row["tool_count"],
              row["output_tokens"], row["terminal_from"], row["terminal_to"], row["origin"], row["error"], row["try_id"],
              row["source"], sum(call["status"] == "unknown" for call in calls), last["duration_ms"] if last else None,
-             *((one["id"], one["revision"]) for one in kept)]  # fmt: skip
+             *((one["id"], one["revision"]) for one in kept), *others]  # fmt: skip
     return format(hash_of(facts), "x")
 
 

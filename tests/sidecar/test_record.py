@@ -230,3 +230,19 @@ def test_raw_is_kept_redacted_or_dropped_as_configured(lab: Lab, raw: str) -> No
 
     pictures = [unpack(row["screen"]) for row in lab.rows("SELECT screen FROM keyframes")]  # type: ignore[arg-type]
     assert raw == "keep" or not any(secret.encode() in picture for picture in pictures)
+
+
+def test_while_a_redaction_rule_is_broken_everything_waits(shell: Lab) -> None:
+    config = Path(shell.places.config)
+    shell.record()
+    shell.type("echo first")
+    shell.until_turns(1)
+    config.write_text('[redact]\nrules = [{find = "(", regex = true}]\n')
+    time.sleep(0.3)
+    shell.type("echo open sesame")
+    wait_until(lambda: "is broken" in Path(shell.places.sidecar_log).read_text())
+    time.sleep(0.5)
+    assert len(shell.rows("SELECT * FROM turns")) == 1
+    config.write_text('[redact]\nrules = [{find = "sesame"}]\n')
+    assert [turn["prompt"] for turn in shell.until_turns(2)] == ["echo first", "echo open [redacted:rule-1]"]
+    assert not shell.rows("SELECT 1 FROM terminal_texts WHERE text LIKE '%sesame%'")

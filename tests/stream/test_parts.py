@@ -21,6 +21,7 @@ from procy.capture.locks import take_lock
 from procy.parse.streams.parts import Parts
 from procy.parse.streams.stamp import GOES_ON, STRUCK, Stamped, head, read_stamped
 from procy.settings import load_settings
+from procy.sidecar.changes import Changes
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.streams import StreamFollower
 from procy.store.db import open_writer
@@ -198,7 +199,8 @@ def followed(lab: Lab, cuts: Sequence[int], killed: bool = False) -> list[tuple[
 
     def follow() -> None:
         outbox = Outbox()
-        follower = StreamFollower(connection, outbox, spool, load_settings(lab.places))
+        settings = load_settings(lab.places)
+        follower = StreamFollower(connection, outbox, spool, settings, Changes(lab.places, settings))
         while not follower.finished:
             before = follower.offset
             follower.tick(10**9)
