@@ -36,7 +36,7 @@ def row(name: str, one: Score) -> tuple[object, ...]:
     prompts, lines = one.turns - one.hidden_prompts, one.lines - one.hidden_lines
     return (
         name, one.turns, f"{share(one.prompts, prompts)} ({one.hidden_prompts})", f"{share(one.found, lines)} ({one.hidden_lines})",
-        share(one.foreign, one.found + one.foreign), share(one.ends, one.turns), f"{one.tools_found}/{one.tools}", one.invented,
+        share(one.foreign, one.found + one.foreign), share(one.ends, one.turns), f"{one.tools_found}/{one.tools - one.hidden_tools} ({one.hidden_tools})", one.invented,
     )  # fmt: skip
 
 

@@ -53,11 +53,12 @@ class BlockReader:
     def __init__(self, marks: Marks, columns: int) -> None:
         self.marks = marks
         self.columns = columns
+        self.widest = 0  # row of an answer seen so far
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> {{0,2}}[{bullets}] )")
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
-        self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}] *(?P<text>\S.*)?$")
+        self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}][ \xa0]*(?P<text>\S.*)?$")
         self.spinner = re.compile(rf"^ {{0,2}}[{re.escape(marks.spinners)}] ")
 
     # -- prompts ------------------------------------------------------------------------------------------------------
@@ -119,7 +120,7 @@ class BlockReader:
             if children and (tool := self.tool(head, children, len("\n\n".join(said)))):
                 tools.append(tool)
                 continue
-            if CALL.match(self.stripped(head[0]).strip()) and len(head) == 1 and self.bullet.match(head[0].text):
+            if len(head) == 1 and self.bullet.match(head[0].text) and CALL.match(self.stripped(head[0]).strip()):
                 tools.append(self.called(self.stripped(head[0]).strip(), "", len("\n\n".join(said))))
                 continue
             if text := self.said(chunk):

@@ -14,6 +14,7 @@ from procy.parse.rows import Row
 
 FAR = 400  # rows from the end among which a screen is looked for
 COMMON = 12  # a row that stands in more places than this says nothing
+HEADER_ROWS = 3  # at most
 LEAST_ROWS = 3  # that must be the same for a screen to be the one before, moved
 LEAST_SHARE = 0.5  # of the rows that overlap
 
@@ -50,11 +51,10 @@ class Conversation:
         )
 
     def header(self, window: Sequence[Row], place: int) -> int:
-        """How many rows at the top do not move with the rest: programs keep the current prompt in sight there."""
+        """How many rows at the top do not move with the rest: programs keep the current prompt in sight there, or a gap."""
         count = 0
-        while count < 2 and place + count < len(self.rows) and count < len(window):
-            old, new = self.rows[place + count], window[count]
-            if not old.text or old.text == new.text or not (new.ground or count):
+        for old, new in zip(self.rows[place : place + HEADER_ROWS], window, strict=False):
+            if old.text == new.text or (new.text and not new.ground):
                 break
             count += 1
         return count

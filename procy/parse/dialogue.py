@@ -70,11 +70,12 @@ class DialogueReader:
         start = self.top.row if self.top and self.of is screen and not screen.alternate else None
         start = top if start is None or self.alternate != screen.alternate else min(start, top)
         rows = read_rows(screen, start, top + screen.size[1], self.known)
-        self.known = {row.text: row for row in rows if row.text and not row.muted and not row.ground}
         self.alternate = screen.alternate
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
-        return self.conversation.take(self.above_box(rows, top - start + screen.cursor[1]))
+        above = self.above_box(rows, top - start + screen.cursor[1])
+        self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not BOX.match(row.text)}
+        return self.conversation.take(above)
 
     def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
         """The rows above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
@@ -83,6 +84,8 @@ class DialogueReader:
             if BOX.match(text) and not CHOICE.match(text):
                 self.column = len(text) - len(text.lstrip("│┃▌ "))
                 while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
+                    row -= 1
+                if row and rows[row - 1].muted and rows[row - 1].indent > 1:  # a hint that belongs to the box
                     row -= 1
                 return rows[:row]
         return rows

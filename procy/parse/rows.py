@@ -34,6 +34,7 @@ def styled(screen: Screen, row: int, text: str) -> Row:
         ground = screen.shade(row, 0).ground
         return Row("", ground) if ground else BLANK
     first = len(text) - len(text.lstrip())
-    word = first + 2 if text[first + 1 : first + 2] in (" ", "\xa0") else first  # behind a bullet
+    behind = text[first + 1 :]
+    word = len(text) - len(behind.lstrip(" \xa0")) if behind[:1] in (" ", "\xa0") else first  # behind a bullet
     shade = screen.shade(row, word)
     return Row(text, shade.ground, shade.muted)

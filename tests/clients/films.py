@@ -59,6 +59,18 @@ def script(driver: Driver, *names: str) -> None:
         time.sleep(1.3)
 
 
+def queued(driver: Driver) -> None:
+    """The second prompt waits until the first is answered. Not every look has a word for that."""
+    ended = driver.heard().ended
+    driver.type("slow 4")
+    driver.enter()
+    driver.until_screen("slow line 3")
+    driver.type("queued prompt")
+    driver.enter(driver.home.queue_key)
+    driver.until_ended(ended + 2)
+    time.sleep(1.3)
+
+
 WRAPPING = (
     "Please tell me in some detail how the reader of a terminal finds out which rows belong together when a long question such as "
     "this one does not fit into a single row, and what it does about words that stand at the border of two rows"
@@ -78,7 +90,8 @@ def tools(driver: Driver) -> None:
 
 
 def busy(driver: Driver) -> None:
-    script(driver, "queued", "interrupted", "folded", "interrupted_tool", "failed", "edited_input")
+    queued(driver)
+    script(driver, "interrupted", "folded", "interrupted_tool", "failed", "edited_input")
 
 
 def long(driver: Driver) -> None:
@@ -101,7 +114,8 @@ def unseen(driver: Driver) -> None:
     again = "Tell me once more and at greater length what has changed, " * 4 + "please"
     say(driver, "good morning", "mixed 11", again, "plain 12", "First\n\n1. one\n2. two\n\nplain 13", "long 60")
     say(driver, "work 14", "two: date -u +%Y ;; ls /", "日本語の質問です", "mixed 15")
-    script(driver, "interrupted", "queued")
+    script(driver, "interrupted")
+    queued(driver)
     say(driver, "plain 16", "thanks")
 
 

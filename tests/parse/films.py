@@ -37,6 +37,7 @@ class Score:
     ends: int = 0
     tools: int = 0
     tools_found: int = 0
+    hidden_tools: int = 0
     invented: int = 0
 
     def __iadd__(self, other: Score) -> Score:
@@ -94,7 +95,9 @@ def score(truth: list[dict[str, Any]], seen: list[Turn], shown: str) -> Score:
 
 def of_turn(told: dict[str, Any], turn: Turn | None, shown: str) -> Score:
     one = Score(tools=len(told["tools"]))
-    one.hidden_prompts = int(not is_shown(told["prompt"], shown))
+    one.hidden_tools = sum(1 for tool in told["tools"] if squeeze(telling(tool["input"]))[:30] not in shown)
+    one.prompts = int(turn is not None and same_prompt(told["prompt"], turn.prompt))
+    one.hidden_prompts = int(not one.prompts and not is_shown(told["prompt"], shown))
     wanted, read = answer_lines(told["response"]), answer_lines(turn.response if turn else "")
     match = difflib.SequenceMatcher(None, wanted, read, autojunk=False)
     found = [place for block in match.get_matching_blocks() for place in range(block.a, block.a + block.size)]
@@ -102,7 +105,6 @@ def of_turn(told: dict[str, Any], turn: Turn | None, shown: str) -> Score:
     one.hidden_lines = sum(1 for place, line in enumerate(wanted) if place not in found and squeeze(line) not in shown)
     one.foreign = len(read) - len(found)
     if turn:
-        one.prompts = int(same_prompt(told["prompt"], turn.prompt))
         one.ends = int(bool(turn.ended_ns) and abs(turn.ended_ns // 1_000_000 - told["ended_ms"]) <= TOLERANCE_MS)
         one.tools_found = len(tools_found(told["tools"], turn))
     return one
@@ -132,7 +134,8 @@ def normal(text: str) -> str:
 
 def answer_lines(text: str) -> list[str]:
     """Lines as an agent may draw them: without the marks of Markdown and the frames of tables."""
-    lines = [MARKUP.sub("", line) for line in unicodedata.normalize("NFC", text).split("\n")]
+    text = unicodedata.normalize("NFC", text).replace("\u200b", "")
+    lines = [MARKUP.sub("", line) for line in text.split("\n")]
     lines = ["" if FRAME.fullmatch(line) else " ".join(re.sub("[|│┃]", " ", line).split()) for line in lines]
     return [line for line in lines if line]
 
