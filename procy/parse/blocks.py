@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from procy.parse.marks import Marks
-from procy.parse.rows import Row
-from procy.parse.wrap import unwrapped
+from procy.parse.rows import BLANK, Row
+from procy.types import TurnStatus
+from procy.parse.wrap import unwrapped, widest
 
 CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S)")  # a line of a menu
 RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
@@ -20,6 +21,8 @@ CALL = re.compile(r"^(?P<name>[A-Z][\w -]{0,30}?)\((?P<input>.*)\)$", re.DOTALL)
 DIFF = re.compile(r"^\s+\d+ (?:[+-]|\s)")
 RAN = re.compile(r"^(?P<name>\w+)(?: \((?P<note>[^)]*)\))?(?: (?P<input>.*))?$", re.DOTALL)
 FAR_RIGHT = re.compile(r"^\s{30,}\S")
+LONGEST = 5000  # rows of a prompt
+MARGIN = 4  # columns that a program may leave free on the right, until a row is seen that does not
 TIMED = re.compile(r"\d+s\b|…|Worked for")
 
 
@@ -34,7 +37,7 @@ class Tool(NamedTuple):
 class Answer(NamedTuple):
     text: str
     tools: tuple[Tool, ...]
-    status: str  # done, interrupted or error
+    status: TurnStatus  # done, interrupted or error
     error: str
 
 
@@ -53,7 +56,7 @@ class BlockReader:
     def __init__(self, marks: Marks, columns: int) -> None:
         self.marks = marks
         self.columns = columns
-        self.widest = 0  # row of an answer seen so far
+        self.room = {"prompt": columns - MARGIN, "answer": columns - MARGIN}  # columns that texts are wrapped at
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> {{0,2}}[{bullets}] )")
@@ -66,14 +69,26 @@ class BlockReader:
     def pieces(self, rows: Sequence[Row], column: int) -> list[Piece]:
         """Prompts and answers in order; rows before the first prompt belong to none. ``column``: of the composer's glyph."""
         starts = [place for place, row in enumerate(rows) if self.is_sent(row, column)]
-        if any(rows[place].ground for place in starts):
+        if grounds := {rows[place].ground for place in starts} - {0}:
             starts = [place for place in starts if rows[place].ground]
+            ends = [start + self.prompt_rows(rows[start : start + LONGEST]) for start in starts]
+            starts = sorted([*starts, *self.torn(rows, starts, ends, grounds)])
         found = []
         for start, end in zip(starts, [*starts[1:], len(rows)], strict=False):
             length = self.prompt_rows(rows[start:end])
             answer = list(rows[start + length : end])
             prompt = self.prompt_text(rows[start : start + length])
             found.append(Piece(prompt, start, answer, rows[start].muted))
+        return found
+
+    def torn(self, rows: Sequence[Row], starts: list[int], ends: list[int], grounds: set[int]) -> list[int]:
+        """Where prompts go on of which the beginning was never seen."""
+        inside = {place for start, end in zip(starts, ends, strict=True) for place in range(start, end)}
+        found = []
+        for place, row in enumerate(rows):
+            if row.text and row.ground in grounds and row.indent > 1 and place not in inside:
+                found.append(place)
+                inside.update(range(place, place + self.prompt_rows(rows[place:])))
         return found
 
     def is_sent(self, row: Row, column: int) -> bool:
@@ -83,10 +98,10 @@ class BlockReader:
     def prompt_rows(self, rows: Sequence[Row]) -> int:
         """How many rows the prompt has that begins with the first of them."""
         first, last = rows[0], 1
-        lead = len((self.sent.match(first.text) or [""])[0]) and first.indent + 2
+        lead = first.indent + 2 if self.sent.match(first.text) else first.indent
         for place, row in enumerate(rows[1:], 1):
             if first.ground:
-                if row.ground != first.ground:
+                if row.ground != first.ground and (row.text or not goes_on(rows[place:], first.ground)):
                     break
             elif not row.text or row.indent < lead or self.child.match(row.text):
                 break
@@ -94,9 +109,9 @@ class BlockReader:
         return last
 
     def prompt_text(self, rows: Sequence[Row]) -> str:
-        lead = rows[0].indent + 2
+        lead = rows[0].indent + 2 if self.sent.match(rows[0].text) else min(row.indent for row in rows if row.text)
         texts = [" " * lead + rows[0].text[lead:], *(row.text for row in rows[1:])]
-        lines = [line[lead:] if not line[:lead].strip() else line.strip() for line in unwrapped(texts, self.columns)]
+        lines = [line[lead:] if not line[:lead].strip() else line.strip() for line in self.lines("prompt", texts)]
         return "\n".join(line.replace("\xa0", " ").rstrip() for line in lines).strip("\n").strip()
 
     # -- answers ------------------------------------------------------------------------------------------------------
@@ -104,14 +119,15 @@ class BlockReader:
     def answer(self, rows: Sequence[Row]) -> Answer:
         said: list[str] = []
         tools: list[Tool] = []
-        status, error = "done", ""
+        status: TurnStatus = "done"
+        error = ""
         for chunk in self.chunks(rows):
             head, children = self.head_of(chunk)
-            if not head and not children:
+            if not any(row.text for row in chunk):
                 continue
             notice = self.notice.match(head[0].text) if head else None
             words = " ".join(row.text.strip() for row in head)
-            if notice or any(self.ends_turn(row) for row in children):
+            if notice or any(self.ends_turn(row) for row in chunk):
                 ended = notice["text"] if notice else words
                 status = "interrupted" if not notice or ended.startswith(self.marks.interrupted) else "error"
                 error = words if status == "error" else ""
@@ -123,10 +139,11 @@ class BlockReader:
             if len(head) == 1 and self.bullet.match(head[0].text) and CALL.match(self.stripped(head[0]).strip()):
                 tools.append(self.called(self.stripped(head[0]).strip(), "", len("\n\n".join(said))))
                 continue
-            if text := self.said(chunk):
+            text = self.said(chunk)
+            if text.startswith(self.marks.failed):
+                status, error = "error", text
+            elif text and not (head and head[0].muted and self.bullet.match(head[0].text)):
                 said.append(text)
-                if text.startswith(self.marks.failed):
-                    status, error = "error", text
         return Answer("\n\n".join(said), tuple(tools), status, error)
 
     def chunks(self, rows: Sequence[Row]) -> list[list[Row]]:
@@ -174,6 +191,9 @@ class BlockReader:
         match = self.child.match(row.text)
         return match is not None and (match["text"] or "").startswith(self.marks.asides)
 
+    def is_hung(self, row: Row) -> bool:
+        return self.is_aside(row) or (row.muted and self.child.match(row.text) is not None)
+
     def tool(self, head: Sequence[Row], children: Sequence[Row], said_before: int) -> Tool | None:
         """A bullet with something hanging below it; None where only a tip or a notice hangs there."""
         if not head or not self.bullet.match(head[0].text) or self.is_aside(children[0]):
@@ -207,11 +227,21 @@ class BlockReader:
             else:
                 kept += self.paragraph(paragraph)
                 paragraph = []
-        return "\n".join(unwrapped(kept, self.columns - 2)).strip("\n")
+        return "\n".join(line[2:] for line in self.lines("answer", kept)).strip("\n")
+
+    def lines(self, kind: str, rows: list[str]) -> list[str]:
+        self.room[kind] = min(max(self.room[kind], widest(rows)), self.columns)
+        return unwrapped(rows, self.room[kind])
 
     def paragraph(self, rows: Sequence[Row]) -> list[str]:
-        hung = next((place for place, row in enumerate(rows) if self.child.match(row.text) and row.muted), len(rows))
+        hung = next((place for place, row in enumerate(rows) if self.is_hung(row)), len(rows))
         rows = rows[:hung]
         if all(row.muted for row in rows):
             return [] if rows else [""]
-        return [*(self.stripped(row) for row in rows), ""]
+        return [*("  " + self.stripped(row) if row.text else "" for row in rows), ""]
+
+
+def goes_on(rows: Sequence[Row], ground: int) -> bool:
+    """Whether behind blank rows comes one on this ground that does not begin with a glyph in the first column."""
+    row = next((row for row in rows if row.text), BLANK)
+    return row.ground == ground and row.indent > 1

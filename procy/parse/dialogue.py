@@ -16,15 +16,15 @@ from procy.parse.conversation import Conversation
 from procy.parse.marks import DEFAULT, Marks
 from procy.parse.rows import Row, read_rows
 from procy.parse.turns import Draft
-from procy.types import ToolCall, Turn
+from procy.types import ToolCall, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from procy.parse.screen import Anchor, Screen
 
 BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")
+BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
 SETTLED_NS = 1_000_000_000  # an answer that has not changed for so long, with no sign of work, is whole
-ROWS_KEPT = 3000  # of a turn that goes on: longer ones lose their beginning here, not in the recording
 
 
 class DialogueReader:
@@ -33,6 +33,7 @@ class DialogueReader:
     def __init__(self, marks: Marks = DEFAULT) -> None:
         self.marks = marks
         self.conversation = Conversation()
+        self.works = self.has_worked = False  # the screen says that it can be interrupted; did since the prompt
         self.blocks: BlockReader | None = None
         self.known: dict[str, Row] = {}  # rows of the last look whose style need not be read again
         self.top: Anchor | None = None
@@ -41,6 +42,8 @@ class DialogueReader:
         self.column = 0  # of the composer's glyph
         self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
         self.draft: Draft | None = None
+        self.ending: tuple[TurnStatus, str] = ("done", "")
+        self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
         self.changed_ns = 0  # when the conversation changed last
         self.touched: dict[str, Draft] = {}
 
@@ -57,9 +60,10 @@ class DialogueReader:
     def rest(self, screen: Screen, at_ns: int, offset: int, idle: bool) -> None:
         """Look at the screen; ``idle``: the program waits for a prompt."""
         if self.take(screen):
-            self.changed_ns = at_ns
-            self.read(screen, at_ns, offset)
-        if idle:
+            before_ns, self.changed_ns = self.changed_ns, at_ns
+            self.read(screen, at_ns, offset, before_ns or at_ns)
+        settled = self.has_worked and not self.works and at_ns - self.changed_ns >= SETTLED_NS
+        if idle or settled:
             self.finish(self.changed_ns, offset)
 
     # -- the conversation ---------------------------------------------------------------------------------------------
@@ -73,6 +77,8 @@ class DialogueReader:
         self.alternate = screen.alternate
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
+        self.works = any(mark in row.text.lower() for row in rows[-BUSY_ROWS:] if row.text for mark in self.marks.busy)
+        self.has_worked = self.has_worked or self.works
         above = self.above_box(rows, top - start + screen.cursor[1])
         self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not BOX.match(row.text)}
         return self.conversation.take(above)
@@ -98,19 +104,33 @@ class DialogueReader:
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
-    def read(self, screen: Screen, at_ns: int, offset: int) -> None:
+    def read(self, screen: Screen, at_ns: int, offset: int, before_ns: int) -> None:
+        """``before_ns``: when the conversation had changed the last time before."""
         pieces = [piece for piece in self.pieces(screen) if not piece.waits]
-        for place, piece in enumerate(pieces[self.new_from(pieces) :]):
-            self.finish(at_ns, offset)
+        first = self.new_from(pieces)
+        if 0 < first < len(pieces):
+            self.follow(pieces[first - 1])
+        for place, piece in enumerate(pieces[first:]):
+            self.finish(before_ns, offset)
+            self.has_worked = self.works
             self.draft = Draft(
                 key=f"screen:{offset}:{place}", prompt=piece.prompt, started_ns=at_ns + place, agent_session_id=None,
                 source="screen", terminal_from=offset,
             )  # fmt: skip
             self.told.append(piece.prompt)
             self.fill(self.draft, piece)
-        if pieces and self.draft and squeezed(pieces[-1].prompt) == squeezed(self.draft.prompt):
-            self.fill(self.draft, pieces[-1])
+        if pieces:
+            self.follow(pieces[-1])
         self.forget(pieces)
+
+    def follow(self, piece: Piece) -> None:
+        """The turn's answer as it stands now; not what is made of it when the window gets another width later."""
+        if self.draft is None or squeezed(piece.prompt) != squeezed(self.draft.prompt):
+            return
+        if self.draft.status != "open" and self.works:
+            self.draft.reopen()
+        if self.draft.status == "open" or self.blocks is self.read_by:
+            self.fill(self.draft, piece)
 
     def new_from(self, pieces: list[Piece]) -> int:
         """Where the pieces begin that are not told yet: behind the one told last that can be seen."""
@@ -134,12 +154,12 @@ class DialogueReader:
             )
             for key, tool in ((f"{draft.key}:{place}", tool) for place, tool in enumerate(answer.tools))
         }  # fmt: skip
-        ended = answer.status if draft.status != "open" else "open"
-        now = ([answer.text] if answer.text else [], calls, ended)
-        if now != (draft.texts, draft.calls, draft.status) or draft.key not in self.touched:
-            draft.texts, draft.calls = now[0], calls
+        texts = [answer.text] if answer.text else []
+        if (texts, calls) != (draft.texts, draft.calls) or draft.status == "open":
+            draft.texts, draft.calls = texts, calls
             self.touched[draft.key] = draft
         self.ending = (answer.status, answer.error)
+        self.read_by = self.blocks
 
     def finish(self, at_ns: int, offset: int) -> None:
         if self.draft and self.draft.status == "open":

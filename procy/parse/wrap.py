@@ -9,14 +9,17 @@ from procy.parse.width import display_width
 
 MARKER = re.compile(r"\s*(?:[-•*◦▪‣+] |\d{1,3}[.)] |[>▎│] ?)?")
 DRAWN = re.compile(r"^\s*[│┃|┌└├╭╰─━═]")  # frames, tables and rules
-MARGIN = 6  # columns that programs leave free on the right
 WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 
 
-def unwrapped(rows: Sequence[str], columns: int) -> list[str]:
-    """The lines. A row goes on in the next if that is indented like its text and its first word had no room."""
+def widest(rows: Sequence[str]) -> int:
+    """Columns of the widest row of text."""
+    return max((display_width(row) for row in rows if not DRAWN.match(row)), default=0)
+
+
+def unwrapped(rows: Sequence[str], room: int) -> list[str]:
+    """The lines. A row goes on in the next if that is indented like its text and its first word had no ``room`` (columns)."""
     widths = [display_width(row) for row in rows]
-    room = max([columns - MARGIN, *(width for row, width in zip(rows, widths, strict=True) if not DRAWN.match(row))])
     lines: list[str] = []
     open_at = -1  # the column in which a row must begin to go on with the last line; -1: none can
     for row, width in zip(rows, widths, strict=True):
@@ -46,4 +49,5 @@ def glue_of(row: str, following: str, width: int, room: int) -> str | None:
     if " " not in text and width >= room:
         return ""
     word = rest.split(" ", 1)[0]
-    return " " if width + 1 + display_width(word) > room else None
+    doubt = 0 if text.isascii() else 1  # programs count the columns of some signs in ways of their own
+    return " " if width + 1 + display_width(word) + doubt > room else None
