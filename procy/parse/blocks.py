@@ -59,7 +59,7 @@ class BlockReader:
         self.room = {"prompt": columns - MARGIN, "answer": columns - MARGIN}  # columns that texts are wrapped at
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
-        self.bullet = re.compile(rf"^(?P<lead> {{0,2}}[{bullets}] )")
+        self.bullet = re.compile(rf"^(?P<lead> ?[{bullets}] )")
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
         self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}][ \xa0]*(?P<text>\S.*)?$")
         self.spinner = re.compile(rf"^ {{0,2}}[{re.escape(marks.spinners)}] ")
@@ -152,7 +152,7 @@ class BlockReader:
         for row in rows:
             if self.is_noise(row):
                 row = Row("")
-            if self.bullet.match(row.text) and row.indent <= 1 or self.notice.match(row.text):
+            if self.bullet.match(row.text) or self.notice.match(row.text):
                 chunks.append([])
             chunks[-1].append(row)
         return chunks

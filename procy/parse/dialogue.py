@@ -107,8 +107,9 @@ class DialogueReader:
     def read(self, screen: Screen, at_ns: int, offset: int, before_ns: int) -> None:
         """``before_ns``: when the conversation had changed the last time before."""
         pieces = [piece for piece in self.pieces(screen) if not piece.waits]
+        self.lengthen(pieces)
         first = self.new_from(pieces)
-        if 0 < first < len(pieces):
+        if 0 < first < len(pieces) and self.draft and self.draft.status == "open":
             self.follow(pieces[first - 1])
         for place, piece in enumerate(pieces[first:]):
             self.finish(before_ns, offset)
@@ -122,6 +123,16 @@ class DialogueReader:
         if pieces:
             self.follow(pieces[-1])
         self.forget(pieces)
+
+    def lengthen(self, pieces: list[Piece]) -> None:
+        """A long prompt is drawn little by little: the one told last may have been its beginning."""
+        draft = self.draft
+        if not pieces or draft is None or draft.status != "open" or draft.texts or draft.calls:
+            return
+        whole, begun = squeezed(pieces[-1].prompt), squeezed(draft.prompt)
+        if whole != begun and whole.startswith(begun) and begun not in [squeezed(piece.prompt) for piece in pieces[:-1]]:
+            draft.prompt = self.told[-1] = pieces[-1].prompt
+            self.touched[draft.key] = draft
 
     def follow(self, piece: Piece) -> None:
         """The turn's answer as it stands now; not what is made of it when the window gets another width later."""

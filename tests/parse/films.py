@@ -84,7 +84,7 @@ def truth_of(path: Path) -> list[dict[str, Any]]:
 # -- comparing -------------------------------------------------------------------------------------------------------------
 
 
-def score(truth: list[dict[str, Any]], seen: list[Turn], shown: str) -> Score:
+def score(truth: list[dict[str, Any]], seen: list[Turn], shown: Shown) -> Score:
     pairs = paired(truth, seen)
     total = Score(turns=len(truth), invented=len(seen) - len(pairs))
     for place, told in enumerate(truth):
@@ -93,21 +93,31 @@ def score(truth: list[dict[str, Any]], seen: list[Turn], shown: str) -> Score:
     return total
 
 
-def of_turn(told: dict[str, Any], turn: Turn | None, shown: str) -> Score:
+def of_turn(told: dict[str, Any], turn: Turn | None, shown: Shown) -> Score:
     one = Score(tools=len(told["tools"]))
-    one.hidden_tools = sum(1 for tool in told["tools"] if squeeze(telling(tool["input"]))[:30] not in shown)
+    one.hidden_tools = sum(1 for tool in told["tools"] if not shown.call(tool))
     one.prompts = int(turn is not None and same_prompt(told["prompt"], turn.prompt))
-    one.hidden_prompts = int(not one.prompts and not is_shown(told["prompt"], shown))
+    one.hidden_prompts = int(not one.prompts and not shown.prompt(told["prompt"]))
     wanted, read = answer_lines(told["response"]), answer_lines(turn.response if turn else "")
     match = difflib.SequenceMatcher(None, wanted, read, autojunk=False)
     found = [place for block in match.get_matching_blocks() for place in range(block.a, block.a + block.size)]
     one.lines, one.found = len(wanted), len(found)
-    one.hidden_lines = sum(1 for place, line in enumerate(wanted) if place not in found and squeeze(line) not in shown)
+    one.hidden_lines = len(hidden_among(wanted, found, shown))
     one.foreign = len(read) - len(found)
     if turn:
         one.ends = int(bool(turn.ended_ns) and abs(turn.ended_ns // 1_000_000 - told["ended_ms"]) <= TOLERANCE_MS)
         one.tools_found = len(tools_found(told["tools"], turn))
     return one
+
+
+def hidden_among(wanted: list[str], found: list[int], shown: Shown) -> list[int]:
+    """Missed lines that no screen showed; of those that occur again and again, where the line before was not shown either."""
+    hidden: list[int] = []
+    for place, line in enumerate(wanted):
+        again = wanted.count(line) > 1 and place - 1 in hidden
+        if place not in found and (again or not shown.line(line)):
+            hidden.append(place)
+    return hidden
 
 
 def paired(truth: list[dict[str, Any]], seen: list[Turn]) -> dict[int, int]:
@@ -168,17 +178,37 @@ def squeeze(text: str) -> str:
     return "".join(unicodedata.normalize("NFC", text).split())
 
 
-def is_shown(prompt: str, shown: str) -> bool:
-    return all(squeeze(line)[:30] in shown for line in prompt.split("\n"))
+@dataclass
+class Shown:
+    """All that was ever on the screen when it was whole: rows without glyphs and bullets, and all of them in one piece."""
+
+    rows: set[str]
+    text: str
+
+    def line(self, line: str) -> bool:
+        """Whether a line of an answer was; of a long one, that is drawn over several rows, the beginning."""
+        text = squeeze(line)
+        return text in self.rows or (len(text) > 40 and text[:30] in self.text)
+
+    def prompt(self, prompt: str) -> bool:
+        return all(squeeze(line)[:30] in self.text for line in prompt.split("\n"))
+
+    def call(self, tool: dict[str, Any]) -> bool:
+        """Whether a row says little else than what the tool was used on."""
+        what = squeeze(telling(tool["input"]))[:40]
+        return any(what in row and len(row) - len(what) < 16 and not row.startswith(DIRECTIVES) for row in self.rows)
 
 
-def everything_shown(reads: list[Read]) -> str:
-    """All rows that were ever on the screen when it was whole, joined without white space."""
-    rows = dict.fromkeys(row for screen in screens(reads) for row in screen.text(screen.history_rows, 1 << 30).split("\n"))
-    joined = dict.fromkeys(
-        "".join(row.strip(" │┃▌▎❯›•●⏺") for row in screen.lines()) for screen in screens(reads)
-    )
-    return squeeze("".join(rows) + "".join(joined))
+DIRECTIVES = ("run:", "two:", "write:", "edit:", "steps")  # prompts of the scripts
+LED = " \xa0│┃▌▎❯›>•●⏺✦-*◦"
+
+
+def everything_shown(reads: list[Read]) -> Shown:
+    rows: dict[str, None] = {}
+    for screen in screens(reads):
+        rows |= dict.fromkeys(screen.lines())
+    plain = [squeeze(row.strip(LED)) for row in rows]
+    return Shown({*plain, *(" ".join(answer_lines(row)).replace(" ", "") for row in rows)}, "".join(plain))
 
 
 def screens(reads: list[Read]) -> Iterator[Screen]:
