@@ -163,11 +163,20 @@ class BlockReader:
             return False
         if RULE.match(text) and "┼" not in text and row.indent < 2:
             return True
-        if any(mark in text.lower() for mark in self.marks.busy):
-            return row.muted or self.bullet.match(text) is not None or self.spinner.match(text) is not None
+        if self.says_busy(row):
+            return self.is_busy(row)
         return (self.spinner.match(text) is not None and (row.muted or TIMED.search(text) is not None) and row.indent < 2) or (
             FAR_RIGHT.match(text) is not None and row.muted
         )
+
+    def says_busy(self, row: Row) -> bool:
+        text = row.text.lower()
+        return any(mark in text for mark in self.marks.busy)
+
+    def is_busy(self, row: Row) -> bool:
+        """Whether the program says there that it can be interrupted: not an answer that has such words in it."""
+        led = row.muted or self.bullet.match(row.text) or self.spinner.match(row.text)
+        return bool(led) and self.says_busy(row)
 
     def head_of(self, chunk: Sequence[Row]) -> tuple[list[Row], list[Row]]:
         """The rows of its first paragraph up to what hangs below, and what hangs below."""

@@ -77,9 +77,10 @@ class DialogueReader:
         self.alternate = screen.alternate
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
-        self.works = any(mark in row.text.lower() for row in rows[-BUSY_ROWS:] if row.text for mark in self.marks.busy)
-        self.has_worked = self.has_worked or self.works
         above = self.above_box(rows, top - start + screen.cursor[1])
+        reader = self.reader(screen)
+        self.works = any(map(reader.says_busy, rows[len(above) :])) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
+        self.has_worked = self.has_worked or self.works
         self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not BOX.match(row.text)}
         return self.conversation.take(above)
 
@@ -96,11 +97,14 @@ class DialogueReader:
                 return rows[:row]
         return rows
 
-    def pieces(self, screen: Screen) -> list[Piece]:
+    def reader(self, screen: Screen) -> BlockReader:
         columns = screen.size[0]
         if self.blocks is None or self.blocks.columns != columns:
             self.blocks = BlockReader(self.marks, columns)
-        return self.blocks.pieces(self.conversation.rows, self.column)
+        return self.blocks
+
+    def pieces(self, screen: Screen) -> list[Piece]:
+        return self.reader(screen).pieces(self.conversation.rows, self.column)
 
     # -- turns --------------------------------------------------------------------------------------------------------
 

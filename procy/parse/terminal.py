@@ -183,6 +183,8 @@ class TerminalReader:
 
     def works(self) -> bool:
         """Whether the screen says that the program can be interrupted."""
+        if self.has_box:
+            return self.dialogue.works
         return any(mark in line.lower() for line in self.screen.lines()[-14:] for mark in DEFAULT.busy)
 
     def changed(self) -> Sequence[Turn]:
