@@ -3,7 +3,20 @@
 import sys
 from importlib import import_module
 
-FIGURES = ("echo", "output", "screen", "screens", "blocks", "commands", "attention", "pages", "scale", "replay", "status", "jsonl")
+FIGURES = (
+    "echo",
+    "output",
+    "screen",
+    "screens",
+    "blocks",
+    "commands",
+    "attention",
+    "pages",
+    "scale",
+    "replay",
+    "status",
+    "jsonl",
+)
 
 
 def main() -> int:

@@ -33,11 +33,17 @@ def run() -> None:
 
 
 def row(name: str, one: Score) -> tuple[object, ...]:
-    prompts, lines = one.turns - one.hidden_prompts, one.lines - one.hidden_lines
+    prompts, lines, tools = one.turns - one.hidden_prompts, one.lines - one.hidden_lines, one.tools - one.hidden_tools
     return (
-        name, one.turns, f"{share(one.prompts, prompts)} ({one.hidden_prompts})", f"{share(one.found, lines)} ({one.hidden_lines})",
-        share(one.foreign, one.found + one.foreign), share(one.ends, one.turns), f"{one.tools_found}/{one.tools - one.hidden_tools} ({one.hidden_tools})", one.invented,
-    )  # fmt: skip
+        name,
+        one.turns,
+        f"{share(one.prompts, prompts)} ({one.hidden_prompts})",
+        f"{share(one.found, lines)} ({one.hidden_lines})",
+        share(one.foreign, one.found + one.foreign),
+        share(one.ends, one.turns),
+        f"{one.tools_found}/{tools} ({one.hidden_tools})",
+        one.invented,
+    )
 
 
 def share(part: int, whole: int) -> str:

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from procy.parse.marks import Marks
 from procy.parse.rows import BLANK, Row
-from procy.types import TurnStatus
 from procy.parse.wrap import unwrapped, widest
+from procy.types import TurnStatus
 
 CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S)")  # a line of a menu
 RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
@@ -60,6 +60,8 @@ class BlockReader:
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> ?[{bullets}] )")
+        self.glyphs = set(marks.prompts)
+        self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
         self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}][ \xa0]*(?P<text>\S.*)?$")
         self.spinner = re.compile(rf"^ {{0,2}}[{re.escape(marks.spinners)}] ")
@@ -92,6 +94,8 @@ class BlockReader:
         return found
 
     def is_sent(self, row: Row, column: int) -> bool:
+        if self.glyphs.isdisjoint(row.text[:4]):
+            return False
         match = self.sent.match(row.text)
         return match is not None and len(match["lead"]) - 2 == column and CHOICE.match(row.text) is None
 
@@ -170,13 +174,13 @@ class BlockReader:
         )
 
     def says_busy(self, row: Row) -> bool:
-        text = row.text.lower()
-        return any(mark in text for mark in self.marks.busy)
+        return self.busy.search(row.text) is not None
 
     def is_busy(self, row: Row) -> bool:
         """Whether the program says there that it can be interrupted: not an answer that has such words in it."""
-        led = row.muted or self.bullet.match(row.text) or self.spinner.match(row.text)
-        return bool(led) and self.says_busy(row)
+        if not self.says_busy(row):
+            return False
+        return row.muted or self.bullet.match(row.text) is not None or self.spinner.match(row.text) is not None
 
     def head_of(self, chunk: Sequence[Row]) -> tuple[list[Row], list[Row]]:
         """The rows of its first paragraph up to what hangs below, and what hangs below."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from procy.parse.rows import Row
 
-FAR = 400  # rows from the end among which a screen is looked for
+FAR = 2000  # rows from the end among which a screen is looked for
 COMMON = 12  # a row that stands in more places than this says nothing
 HEADER_ROWS = 3  # at most
 LEAST_ROWS = 3  # that must be the same for a screen to be the one before, moved
@@ -23,6 +23,7 @@ class Conversation:
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.window: list[Row] = []
+        self.place = 0  # the first row that the last look has changed
 
     def take(self, window: list[Row]) -> bool:
         """False when nothing has changed."""
@@ -31,15 +32,19 @@ class Conversation:
         if window == self.window or not window:
             return False
         self.window = window
-        first = max(len(self.rows) - FAR, 0)
-        place = place_of(window, self.rows[first:])
+        near, far = (max(len(self.rows) - rows, 0) for rows in (2 * len(window), FAR))
+        first, place = near, place_of(window, self.rows[near:])
+        if place is None and near > far:
+            first, place = far, place_of(window, self.rows[far:])
         if place is None:
+            self.place = len(self.rows)
             self.rows += window
             return True
         place += first
         if self.is_known(window, place):
             return False
         kept = self.header(window, place)
+        self.place = place + kept
         self.rows[place + kept :] = window[kept:]
         return True
 

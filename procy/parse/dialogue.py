@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from procy.parse.screen import Anchor, Screen
 
 BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")
+ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
 SETTLED_NS = 1_000_000_000  # an answer that has not changed for so long, with no sign of work, is whole
@@ -35,6 +36,7 @@ class DialogueReader:
         self.conversation = Conversation()
         self.works = self.has_worked = False  # the screen says that it can be interrupted; did since the prompt
         self.blocks: BlockReader | None = None
+        self.settled = 0  # rows of turns that are read no more
         self.known: dict[str, Row] = {}  # rows of the last look whose style need not be read again
         self.top: Anchor | None = None
         self.of: Screen | None = None  # the screen that the anchor holds
@@ -44,6 +46,7 @@ class DialogueReader:
         self.draft: Draft | None = None
         self.ending: tuple[TurnStatus, str] = ("done", "")
         self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
+        self.latest: Piece | None = None  # of the draft, not yet read for its answer
         self.changed_ns = 0  # when the conversation changed last
         self.touched: dict[str, Draft] = {}
 
@@ -53,6 +56,8 @@ class DialogueReader:
         self.told = [piece.prompt for piece in self.pieces(screen)]
 
     def changed(self) -> Sequence[Turn]:
+        if self.latest and self.draft:
+            self.fill(self.draft, self.latest)
         turns = [draft.freeze() for draft in self.touched.values()]
         self.touched.clear()
         return turns
@@ -60,6 +65,7 @@ class DialogueReader:
     def rest(self, screen: Screen, at_ns: int, offset: int, idle: bool) -> None:
         """Look at the screen; ``idle``: the program waits for a prompt."""
         if self.take(screen):
+            self.settled = min(self.settled, self.conversation.place)
             before_ns, self.changed_ns = self.changed_ns, at_ns
             self.read(screen, at_ns, offset, before_ns or at_ns)
         settled = self.has_worked and not self.works and at_ns - self.changed_ns >= SETTLED_NS
@@ -104,7 +110,7 @@ class DialogueReader:
         return self.blocks
 
     def pieces(self, screen: Screen) -> list[Piece]:
-        return self.reader(screen).pieces(self.conversation.rows, self.column)
+        return self.reader(screen).pieces(self.conversation.rows[self.settled :], self.column)
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
@@ -123,7 +129,7 @@ class DialogueReader:
                 source="screen", terminal_from=offset,
             )  # fmt: skip
             self.told.append(piece.prompt)
-            self.fill(self.draft, piece)
+            self.latest = piece
         if pieces:
             self.follow(pieces[-1])
         self.forget(pieces)
@@ -145,7 +151,7 @@ class DialogueReader:
         if self.draft.status != "open" and self.works:
             self.draft.reopen()
         if self.draft.status == "open" or self.blocks is self.read_by:
-            self.fill(self.draft, piece)
+            self.latest = piece
 
     def new_from(self, pieces: list[Piece]) -> int:
         """Where the pieces begin that are not told yet: behind the one told last that can be seen."""
@@ -174,9 +180,11 @@ class DialogueReader:
             draft.texts, draft.calls = texts, calls
             self.touched[draft.key] = draft
         self.ending = (answer.status, answer.error)
-        self.read_by = self.blocks
+        self.read_by, self.latest = self.blocks, None
 
     def finish(self, at_ns: int, offset: int) -> None:
+        if self.draft and self.latest:
+            self.fill(self.draft, self.latest)
         if self.draft and self.draft.status == "open":
             status, error = self.ending
             self.draft.end(status, max(min(at_ns, self.changed_ns or at_ns), self.draft.started_ns), error or None)
@@ -190,10 +198,13 @@ class DialogueReader:
             self.touched[self.draft.key] = self.draft
 
     def forget(self, pieces: list[Piece]) -> None:
-        """Drop the rows in front of the last turn but one, and of a very long turn its beginning."""
-        if len(pieces) > 2 and pieces[-2].row > 400:
-            self.conversation.forget(pieces[-2].row)
+        """The turns before the last but one are read no more; their rows stay a while, for who scrolls back to them."""
+        if len(pieces) > 2:
+            self.settled += pieces[-2].row
             self.told = self.told[-2:]
+        if self.settled > ROWS_KEPT:
+            self.conversation.forget(self.settled)
+            self.settled = 0
 
 
 def squeezed(text: str) -> str:

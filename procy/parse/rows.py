@@ -31,8 +31,7 @@ def read_rows(screen: Screen, start: int, end: int, known: Mapping[str, Row]) ->
 
 def styled(screen: Screen, row: int, text: str) -> Row:
     if not text:
-        ground = screen.shade(row, 0).ground
-        return Row("", ground) if ground else BLANK
+        return BLANK
     first = len(text) - len(text.lstrip())
     behind = text[first + 1 :]
     word = len(text) - len(behind.lstrip(" \xa0")) if behind[:1] in (" ", "\xa0") else first  # behind a bullet

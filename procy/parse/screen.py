@@ -48,7 +48,11 @@ class Screen:
         limit = ffi.new("size_t*", SCROLLBACK_BYTES)
         check(lib.ghostty_terminal_set(self._handle, lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_BYTES, limit), "scrollback")
         self._terminal.feed(GRAPHEMES)
-        self._point, self._place, self._style = ffi.new("GhosttyPointS*"), init_sized("GhosttyGridRef"), init_sized("GhosttyStyle")
+        self._point, self._place, self._style = (
+            ffi.new("GhosttyPointS*"),
+            init_sized("GhosttyGridRef"),
+            init_sized("GhosttyStyle"),
+        )
         self._point.tag = lib.GHOSTTY_POINT_TAG_SCREEN
         self._main = b""  # what the main screen showed when the alternate one was switched on
 
@@ -138,7 +142,7 @@ class Screen:
     def shade(self, row: int, column: int) -> Shade:
         """The style of one cell of an absolute row."""
         point = self._point
-        point.value.x, point.value.y = min(column, self.size[0] - 1), row
+        point.value.x, point.value.y = column, row
         if _ref(self._handle, point[0], self._place) or lib.ghostty_grid_ref_style(self._place, self._style):
             return PLAIN
         style = self._style
@@ -211,7 +215,7 @@ def colour_number(colour: Any) -> int:
         return int(colour.value.palette) + 1
     if colour.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
         rgb = colour.value.rgb
-        return 1000 + (rgb.r << 16 | rgb.g << 8 | rgb.b)
+        return 1000 + int(rgb.r << 16 | rgb.g << 8 | rgb.b)
     return 0
 
 
@@ -221,7 +225,7 @@ def is_grey(colour: Any) -> bool:
         return int(colour.value.palette) in GREYS
     if colour.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
         shades = (colour.value.rgb.r, colour.value.rgb.g, colour.value.rgb.b)
-        return max(shades) - min(shades) <= 8 and 80 <= shades[0] <= 190
+        return bool(max(shades) - min(shades) <= 8 and 80 <= shades[0] <= 190)
     return False
 
 

@@ -16,7 +16,7 @@ from procy.types import Evidence, Picture, Read, State, Turn
 
 REST_NS = 120_000_000  # a program that has printed nothing for so long has finished what it was printing
 IDLE_NS = 1_000_000_000  # and for so long, without a sign of work: it waits
-LOOK_NS = 60_000_000  # how often a full-screen program is looked at while it draws
+LOOK_NS = 120_000_000  # how often a full-screen program is looked at while it draws
 PAUSE_NS = 4_000_000  # what was drawn before such a pause is a whole picture
 PIECE = 16 << 10  # fed at once: never more rows than the emulator keeps
 STATUS: dict[str, State] = {"idle": "idle", "done": "idle", "working": "busy", "blocked": "waiting", "error": "error"}
@@ -31,6 +31,7 @@ class TerminalReader:
         self.last_ns = 0
         self.offset = 0
         self.looked_ns = 0
+        self.looked_at = -1  # the stream offset at which the dialogue was
         self.rested = 0  # 0: since the last read nothing, 1: at rest, 2: idle
         self.shell_waits: bool | None = None  # whether the pane's own program has the terminal, where that is known
         self.program = ""
@@ -140,7 +141,9 @@ class TerminalReader:
             self.has_box = True
             self.shell.hide()
         if self.has_box:
-            self.dialogue.rest(self.screen, self.last_ns, self.offset, idle)
+            if idle or self.looked_at != self.offset:
+                self.looked_at = self.offset
+                self.dialogue.rest(self.screen, self.last_ns, self.offset, idle)
         else:
             self.shell.rest(self.screen, self.last_ns, self.offset, self.shell_waits)
 
@@ -158,7 +161,7 @@ class TerminalReader:
     def glance(self, at_ns: int, offset: int) -> None:
         """Look at a full-screen program while it draws, now and then."""
         if at_ns - self.looked_ns > LOOK_NS:
-            self.looked_ns = at_ns
+            self.looked_ns, self.looked_at = at_ns, offset
             self.dialogue.rest(self.screen, at_ns, offset, idle=False)
 
     # -- what the screen says -----------------------------------------------------------------------------------------

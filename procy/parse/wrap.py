@@ -21,6 +21,7 @@ def unwrapped(rows: Sequence[str], room: int) -> list[str]:
     """The lines. A row goes on in the next if that is indented like its text and its first word had no ``room`` (columns)."""
     widths = [display_width(row) for row in rows]
     lines: list[str] = []
+    last_row, last_width = "", 0
     open_at = -1  # the column in which a row must begin to go on with the last line; -1: none can
     for row, width in zip(rows, widths, strict=True):
         indent = len(row) - len(row.lstrip())

@@ -33,9 +33,7 @@ class Driver:
     """`extra` are further arguments of the client. All waits are in seconds, 30 unless said otherwise.
     `pipe` is a command of sh that gets the pane's output from its first byte on."""
 
-    def __init__(
-        self, home: Home, extra: tuple[str, ...] = (), columns: int = COLUMNS, rows: int = ROWS, pipe: str = ""
-    ) -> None:
+    def __init__(self, home: Home, extra: tuple[str, ...] = (), columns: int = COLUMNS, rows: int = ROWS, pipe: str = "") -> None:
         self.home = home
         self.pane = ""
         self._pipe = [";", "pipe-pane", pipe] if pipe else []

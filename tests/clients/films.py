@@ -72,8 +72,8 @@ def queued(driver: Driver) -> None:
 
 
 WRAPPING = (
-    "Please tell me in some detail how the reader of a terminal finds out which rows belong together when a long question such as "
-    "this one does not fit into a single row, and what it does about words that stand at the border of two rows"
+    "Please tell me in some detail how the reader of a terminal finds out which rows belong together when a long question such "
+    "as this one does not fit into a single row, and what it does about words that stand at the border of two rows"
 )
 LISTED = "Here is what I want:\n\n- first this\n- then that\n\n    indented code\n\nand answer with\nmixed 2"
 PATHS = "Look at src/procy/parse/dialogue.py:10-20 and `git diff --stat` -- then say: is 3 > 2, or <b>not</b>? $HOME *stars* #tag"

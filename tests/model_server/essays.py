@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 
-WORDS = (
-    "the parser reads every line and keeps what it has seen so far because a screen is only ever a part of the whole text "
-    "when a terminal wraps words the reader joins them again unless two lines were two lines before it asks whether their "
-    "next word would have had room then it goes on with tables lists code headings quotes numbers and signs of many kinds"
-).split()
+WORDS = [
+    "the", "parser", "reads", "every", "line", "and", "keeps", "what", "it", "has", "seen", "so", "far", "because",
+    "a", "screen", "is", "only", "ever", "a", "part", "of", "the", "whole", "text", "when", "a", "terminal", "wraps",
+    "words", "the", "reader", "joins", "them", "again", "unless", "two", "lines", "were", "two", "lines", "before",
+    "it", "asks", "whether", "their", "next", "word", "would", "have", "had", "room", "then", "it", "goes", "on",
+    "with", "tables", "lists", "code", "headings", "quotes", "numbers", "and", "signs", "of", "many", "kinds",
+]  # fmt: skip
 SIGNS = ("漢字", "naïve", "🙂", "→", "한국어", "Ω", "3.14", "v2.0", "a/b.py", "--flag", "x == y", "50 %", "[1]", "(see below)")
 CODE = (
     "def add(a, b):\n    return a + b\n\n\nclass Tree:\n    def __init__(self):\n        self.leaves = []",

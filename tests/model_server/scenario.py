@@ -321,6 +321,7 @@ def _cut(directive: Directive, prompt: str) -> tuple[Reply, ...]:
 _STEPS: dict[str, Callable[[Directive, str], tuple[Reply, ...]]] = {
     "run": _run, "steps": _steps, "two": _two, "lines": _lines, "ask": _ask, "write": _write, "edit": _edit,
     "agent": _agent, "question": _question, "plan": _plan, "slow": _slow, "wait": _wait, "think": _think,
-    "plain": _plain, "mixed": _mixed, "long": _long, "work": _work, "big": _big, "unicode": _unicode, "error": _echo, "flaky": _echo, "cut": _cut,
+    "plain": _plain, "mixed": _mixed, "long": _long, "work": _work,
+    "big": _big, "unicode": _unicode, "error": _echo, "flaky": _echo, "cut": _cut,
 }  # fmt: skip
 _LINE = re.compile(r"(?P<verb>[a-z]+)(?: (?P<number>\d+(?:\.\d+)?))?(?::(?P<argument>.*))?")
