@@ -7,6 +7,7 @@ FIGURES = (
     "echo",
     "output",
     "screen",
+    "screens",
     "blocks",
     "commands",
     "attention",

@@ -1,104 +1,193 @@
 """Turns of a full-screen program with a prompt box: an agent of which nothing is known but its screen.
 
-Such programs repeat a sent prompt above its answer, led by a glyph, and keep a box for the next one at the bottom. The
-answer is what stands between, without bullets, rules, spinners and status lines. Told at every rest.
+Such programs repeat a sent prompt above its answer, led by a glyph, and keep a box for the next one at the bottom. What
+stands above the box is put together to one conversation, and that is read anew at every look: a turn is told from the look
+on that shows its prompt, and has ended when the program says no longer that it works, and nothing more comes.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from procy.parse.stitch import Stitcher
+from procy.parse.blocks import CHOICE, RULE, BlockReader, Piece
+from procy.parse.conversation import Conversation
+from procy.parse.marks import DEFAULT, Marks
+from procy.parse.rows import Row, read_rows
 from procy.parse.turns import Draft
-from procy.types import Turn
+from procy.types import ToolCall, Turn, TurnStatus
 
 if TYPE_CHECKING:
-    from procy.parse.screen import Screen
+    from procy.parse.screen import Anchor, Screen
 
-SENT = re.compile(r"^[│┃▌ ]{0,2}(?P<glyph>[>❯›»])[ \xa0](?P<text>\S.*)$")
 BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")
-CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S)")  # a line of a menu
-RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
-BULLET = re.compile(r"^(?:[●•⏺✦◦⬤] ?|  )")
-NOISE = re.compile(
-    r"^\s{30,}\S.*$"
-    r"|^\s*(?:[✢✳✶✻✽∗·*⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏◐◑◒◓] .*(?:\d+s|…).*|Worked for .*|⎿ +Tip: .*"
-    r"|.*\b(?:esc|ctrl\+c) to (?:interrupt|cancel)\b.*)$",
-    re.IGNORECASE,
-)
-
-
-class Piece(NamedTuple):
-    """A prompt as it stands on the screen, and the lines of its answer so far."""
-
-    prompt: str
-    answer: list[str]
+ROWS_KEPT = 2000  # of turns that are over
+BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
+BOX_ROWS = 12  # the cursor is at most so far below the box's first row
+SETTLED_NS = 1_000_000_000  # an answer that has not changed for so long, with no sign of work, is whole
 
 
 class DialogueReader:
-    """Folds screens at rest into turns."""
+    """Folds looks at a screen into turns."""
 
-    def __init__(self) -> None:
-        self.stitcher = Stitcher()
-        self.before: list[str] = []  # settled lines of the current turn and what comes after
-        self.told: list[str] = []  # prompts in ``before`` and the window that are turns already
+    def __init__(self, marks: Marks = DEFAULT) -> None:
+        self.marks = marks
+        self.conversation = Conversation()
+        self.works = self.has_worked = False  # the screen says that it can be interrupted; did since the prompt
+        self.blocks: BlockReader | None = None
+        self.settled = 0  # rows of turns that are read no more
+        self.known: dict[str, Row] = {}  # rows of the last look whose style need not be read again
+        self.top: Anchor | None = None
+        self.of: Screen | None = None  # the screen that the anchor holds
+        self.alternate = False
+        self.column = 0  # of the composer's glyph
+        self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
         self.draft: Draft | None = None
+        self.ending: tuple[TurnStatus, str] = ("done", "")
+        self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
+        self.latest: Piece | None = None  # of the draft, not yet read for its answer
+        self.changed_ns = 0  # when the conversation changed last
         self.touched: dict[str, Draft] = {}
 
     def begin(self, screen: Screen) -> None:
         """The screen from which on the program is followed. What was asked on it was asked before."""
-        self.stitcher.take(screen)
-        self.told = [piece.prompt for piece in read_pieces(above_box(self.stitcher.window, screen.cursor[1]))]
-        self.stitcher.settled = []
+        self.take(screen)
+        self.told = [piece.prompt for piece in self.pieces(screen)]
 
     def changed(self) -> Sequence[Turn]:
+        if self.latest and self.draft:
+            self.fill(self.draft, self.latest)
         turns = [draft.freeze() for draft in self.touched.values()]
         self.touched.clear()
         return turns
 
     def rest(self, screen: Screen, at_ns: int, offset: int, idle: bool) -> None:
         """Look at the screen; ``idle``: the program waits for a prompt."""
-        if not self.stitcher.take(screen):
-            self.finish(at_ns, offset)
-            self.before, self.told, self.draft = [], [], None
-        self.before += self.stitcher.settled
-        self.stitcher.settled = []
-        lines = self.before + without_header(above_box(self.stitcher.window, screen.cursor[1]), self.before)
-        pieces = read_pieces(lines)
-        for place, piece in enumerate(pieces[self.new_from(pieces) :]):
-            self.finish(at_ns, offset)
+        if self.take(screen):
+            self.settled = min(self.settled, self.conversation.place)
+            before_ns, self.changed_ns = self.changed_ns, at_ns
+            self.read(screen, at_ns, offset, before_ns or at_ns)
+        settled = self.has_worked and not self.works and at_ns - self.changed_ns >= SETTLED_NS
+        if idle or settled:
+            self.finish(self.changed_ns, offset)
+
+    # -- the conversation ---------------------------------------------------------------------------------------------
+
+    def take(self, screen: Screen) -> bool:
+        """Add what is above the box now; False when nothing has changed."""
+        top = screen.history_rows
+        start = self.top.row if self.top and self.of is screen and not screen.alternate else None
+        start = top if start is None or self.alternate != screen.alternate else min(start, top)
+        rows = read_rows(screen, start, top + screen.size[1], self.known)
+        self.alternate = screen.alternate
+        if not screen.alternate:
+            self.top, self.of = screen.anchor(top), screen
+        above = self.above_box(rows, top - start + screen.cursor[1])
+        reader = self.reader(screen)
+        self.works = any(map(reader.says_busy, rows[len(above) :])) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
+        self.has_worked = self.has_worked or self.works
+        self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not BOX.match(row.text)}
+        return self.conversation.take(above)
+
+    def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
+        """The rows above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
+        for row in range(min(cursor_row, len(rows) - 1), max(cursor_row - BOX_ROWS, 0) - 1, -1):
+            text = rows[row].text
+            if BOX.match(text) and not CHOICE.match(text):
+                self.column = len(text) - len(text.lstrip("│┃▌ "))
+                while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
+                    row -= 1
+                if row and rows[row - 1].muted and rows[row - 1].indent > 1:  # a hint that belongs to the box
+                    row -= 1
+                return rows[:row]
+        return rows
+
+    def reader(self, screen: Screen) -> BlockReader:
+        columns = screen.size[0]
+        if self.blocks is None or self.blocks.columns != columns:
+            self.blocks = BlockReader(self.marks, columns)
+        return self.blocks
+
+    def pieces(self, screen: Screen) -> list[Piece]:
+        return self.reader(screen).pieces(self.conversation.rows[self.settled :], self.column)
+
+    # -- turns --------------------------------------------------------------------------------------------------------
+
+    def read(self, screen: Screen, at_ns: int, offset: int, before_ns: int) -> None:
+        """``before_ns``: when the conversation had changed the last time before."""
+        pieces = [piece for piece in self.pieces(screen) if not piece.waits]
+        self.lengthen(pieces)
+        first = self.new_from(pieces)
+        if 0 < first < len(pieces) and self.draft and self.draft.status == "open":
+            self.follow(pieces[first - 1])
+        for place, piece in enumerate(pieces[first:]):
+            self.finish(before_ns, offset)
+            self.has_worked = self.works
             self.draft = Draft(
                 key=f"screen:{offset}:{place}", prompt=piece.prompt, started_ns=at_ns + place, agent_session_id=None,
                 source="screen", terminal_from=offset,
             )  # fmt: skip
-        prompts = [piece.prompt for piece in pieces]
-        if prompts != self.told[: len(prompts)]:  # else the last ones are only hidden for now
-            self.told = prompts
-        if self.draft and pieces and pieces[-1].prompt == self.draft.prompt:
-            self.fill(self.draft, pieces[-1])
-            if idle:
-                self.finish(at_ns, offset)
-        self.forget()
+            self.told.append(piece.prompt)
+            self.latest = piece
+        if pieces:
+            self.follow(pieces[-1])
+        self.forget(pieces)
 
-    def new_from(self, pieces: list[Piece]) -> int:
-        """Where the pieces begin that are not told yet: behind the one told last that can be seen, wherever that stands now."""
-        count = len(self.told)
-        if not count or (count <= len(pieces) and pieces[count - 1].prompt == self.told[-1]):
-            return count
-        prompts = [piece.prompt for piece in reversed(pieces)]
-        return next((len(prompts) - prompts.index(told) for told in reversed(self.told) if told in prompts), 0)
-
-    def fill(self, draft: Draft, piece: Piece) -> None:
-        text = answer_text(piece.answer)
-        if [text] != draft.texts or draft.key not in self.touched:
-            draft.texts = [text] if text else []
+    def lengthen(self, pieces: list[Piece]) -> None:
+        """A long prompt is drawn little by little: the one told last may have been its beginning."""
+        draft = self.draft
+        if not pieces or draft is None or draft.status != "open" or draft.texts or draft.calls:
+            return
+        whole, begun = squeezed(pieces[-1].prompt), squeezed(draft.prompt)
+        if whole != begun and whole.startswith(begun) and begun not in [squeezed(piece.prompt) for piece in pieces[:-1]]:
+            draft.prompt = self.told[-1] = pieces[-1].prompt
             self.touched[draft.key] = draft
 
+    def follow(self, piece: Piece) -> None:
+        """The turn's answer as it stands now; not what is made of it when the window gets another width later."""
+        if self.draft is None or squeezed(piece.prompt) != squeezed(self.draft.prompt):
+            return
+        if self.draft.status != "open" and self.works:
+            self.draft.reopen()
+        if self.draft.status == "open" or self.blocks is self.read_by:
+            self.latest = piece
+
+    def new_from(self, pieces: list[Piece]) -> int:
+        """Where the pieces begin that are not told yet: behind the one told last that can be seen."""
+        seen, told = [squeezed(piece.prompt) for piece in pieces], [squeezed(prompt) for prompt in self.told]
+        if seen[: len(told)] == told:
+            return len(told)
+        for back in range(len(told)):
+            last = len(told) - 1 - back
+            if told[last] in seen:
+                return len(seen) - seen[::-1].index(told[last])
+        return 0
+
+    def fill(self, draft: Draft, piece: Piece) -> None:
+        if self.blocks is None:
+            return
+        answer = self.blocks.answer(piece.answer)
+        calls = {
+            key: ToolCall(
+                key=key, name=tool.name, input=tool.input, result=tool.result or None,
+                status="error" if tool.failed else "unknown", response_at=tool.said_before,
+            )
+            for key, tool in ((f"{draft.key}:{place}", tool) for place, tool in enumerate(answer.tools))
+        }  # fmt: skip
+        texts = [answer.text] if answer.text else []
+        if (texts, calls) != (draft.texts, draft.calls) or draft.status == "open":
+            draft.texts, draft.calls = texts, calls
+            self.touched[draft.key] = draft
+        self.ending = (answer.status, answer.error)
+        self.read_by, self.latest = self.blocks, None
+
     def finish(self, at_ns: int, offset: int) -> None:
+        if self.draft and self.latest:
+            self.fill(self.draft, self.latest)
         if self.draft and self.draft.status == "open":
-            self.draft.end("done", at_ns)
+            status, error = self.ending
+            self.draft.end(status, max(min(at_ns, self.changed_ns or at_ns), self.draft.started_ns), error or None)
             self.draft.terminal_to = offset
             self.touched[self.draft.key] = self.draft
 
@@ -108,28 +197,18 @@ class DialogueReader:
             self.draft.end("interrupted", at_ns)
             self.touched[self.draft.key] = self.draft
 
-    def forget(self) -> None:
-        """Drop settled lines in front of the last prompt that has settled."""
-        starts = [place for place, line in enumerate(self.before) if is_sent(line)]
-        if len(starts) > 1:
-            self.before = self.before[starts[-1] :]
-            self.told = self.told[len(starts) - 1 :]
+    def forget(self, pieces: list[Piece]) -> None:
+        """The turns before the last but one are read no more; their rows stay a while, for who scrolls back to them."""
+        if len(pieces) > 2:
+            self.settled += pieces[-2].row
+            self.told = self.told[-2:]
+        if self.settled > ROWS_KEPT:
+            self.conversation.forget(self.settled)
+            self.settled = 0
 
 
-def is_sent(line: str) -> bool:
-    return SENT.match(line) is not None and CHOICE.match(line) is None
-
-
-def above_box(window: list[str], cursor_row: int) -> list[str]:
-    """The part of a screen above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
-    for row in range(min(cursor_row, len(window) - 1), -1, -1):
-        if BOX.match(window[row]) and not CHOICE.match(window[row]):
-            while row > 0 and (RULE.match(window[row - 1]) or not window[row - 1].strip()):
-                row -= 1
-            return window[:row]
-        if cursor_row - row > 12:
-            break
-    return window
+def squeezed(text: str) -> str:
+    return "".join(text.split())
 
 
 def is_box(lines: list[str], row: int) -> bool:
@@ -139,32 +218,3 @@ def is_box(lines: list[str], row: int) -> bool:
     above, below = lines[max(row - 1, 0)], lines[row + 1] if row + 1 < len(lines) else ""
     ruled = RULE.match(above) is not None and any(RULE.match(line) for line in lines[row + 1 : row + 12])
     return ruled or (row > 0 and not above.strip() and not below.strip() and any(line.strip() for line in lines[row + 1 :]))
-
-
-def without_header(window: list[str], before: list[str]) -> list[str]:
-    """A screen without the repetition of the current prompt that some programs keep at its top."""
-    sent = [line for line in before if is_sent(line)]
-    return window[1:] if sent and window and window[0] == sent[-1] else window
-
-
-def read_pieces(lines: list[str]) -> list[Piece]:
-    """Prompts and answers in order; lines before the first prompt belong to none."""
-    pieces: list[Piece] = []
-    in_prompt = False
-    for line in lines:
-        if is_sent(line):
-            match = SENT.match(line)
-            pieces.append(Piece(match["text"].rstrip() if match else "", []))
-            in_prompt = True
-        elif pieces and in_prompt and line.startswith("  ") and line.strip() and not line.lstrip().startswith("⎿"):
-            pieces[-1] = Piece(f"{pieces[-1].prompt}\n{line[2:].rstrip()}", [])
-        elif pieces:
-            in_prompt = False
-            pieces[-1].answer.append(line)
-    return pieces
-
-
-def answer_text(lines: list[str]) -> str:
-    """An answer without what the program draws around it."""
-    kept = [BULLET.sub("", line, count=1).rstrip() for line in lines if not NOISE.match(line) and not RULE.match(line)]
-    return "\n".join(kept).strip("\n")

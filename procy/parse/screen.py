@@ -8,7 +8,7 @@ its number while output scrolls, until old rows are dropped; an ``Anchor`` follo
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from pyghostty import Terminal
 from pyghostty._ffi import check, ffi, lib
@@ -20,9 +20,23 @@ SCROLLBACK_LINES = 20_000
 LONGEST_LINE = 500  # rows
 SCROLLBACK_BYTES = 256 << 20  # the library's own default is far smaller and silent
 HOME = b"\x1b[H"
+GRAPHEMES = b"\x1b[?2027h"  # an emoji of many characters has one place, as in tmux; agents set the cursor behind it
 ALTERNATE_ON = re.compile(rb"\x1b\[\?(?:1049|1047|47)h")
 
 _track = union_fn("ghostty_terminal_grid_ref_track", "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyTrackedGridRef*)")
+
+_ref = union_fn("ghostty_terminal_grid_ref", "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyGridRef*)")
+
+
+class Shade(NamedTuple):
+    """How a cell is drawn: ``ground`` is its background colour as a number, 0 for none; ``muted`` is faint or grey."""
+
+    ground: int
+    muted: bool
+
+
+PLAIN = Shade(0, False)
+GREYS = (8, *range(240, 251))  # of the 256 colours
 
 
 class Screen:
@@ -33,6 +47,13 @@ class Screen:
         self._handle: Any = self._terminal._t[0]
         limit = ffi.new("size_t*", SCROLLBACK_BYTES)
         check(lib.ghostty_terminal_set(self._handle, lib.GHOSTTY_TERMINAL_OPT_SCROLLBACK_MAX_BYTES, limit), "scrollback")
+        self._terminal.feed(GRAPHEMES)
+        self._point, self._place, self._style = (
+            ffi.new("GhosttyPointS*"),
+            init_sized("GhosttyGridRef"),
+            init_sized("GhosttyStyle"),
+        )
+        self._point.tag = lib.GHOSTTY_POINT_TAG_SCREEN
         self._main = b""  # what the main screen showed when the alternate one was switched on
 
     # -- in -------------------------------------------------------------------------------------------------------
@@ -118,6 +139,15 @@ class Screen:
             first -= 1
         return first if row - first < LONGEST_LINE else row
 
+    def shade(self, row: int, column: int) -> Shade:
+        """The style of one cell of an absolute row."""
+        point = self._point
+        point.value.x, point.value.y = column, row
+        if _ref(self._handle, point[0], self._place) or lib.ghostty_grid_ref_style(self._place, self._style):
+            return PLAIN
+        style = self._style
+        return Shade(colour_number(style.bg_color), bool(style.faint) or is_grey(style.fg_color))
+
     def escapes(self) -> bytes:
         """The escape sequences that paint the visible screen, cursor and modes on an empty terminal of this size."""
         picture = self._format(lib.GHOSTTY_FORMATTER_FORMAT_VT, self._visible(), with_state=True)
@@ -178,6 +208,25 @@ class Screen:
         value = ffi.new(f"{ctype}*")
         check(lib.ghostty_row_get(found[0], what, value), "row")
         return value[0]
+
+
+def colour_number(colour: Any) -> int:
+    if colour.tag == lib.GHOSTTY_STYLE_COLOR_PALETTE:
+        return int(colour.value.palette) + 1
+    if colour.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
+        rgb = colour.value.rgb
+        return 1000 + int(rgb.r << 16 | rgb.g << 8 | rgb.b)
+    return 0
+
+
+def is_grey(colour: Any) -> bool:
+    """Whether a text colour is a grey neither near black nor near white."""
+    if colour.tag == lib.GHOSTTY_STYLE_COLOR_PALETTE:
+        return int(colour.value.palette) in GREYS
+    if colour.tag == lib.GHOSTTY_STYLE_COLOR_RGB:
+        shades = (colour.value.rgb.r, colour.value.rgb.g, colour.value.rgb.b)
+        return bool(max(shades) - min(shades) <= 8 and 80 <= shades[0] <= 190)
+    return False
 
 
 class Anchor:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from procy.parse.dialogue import DialogueReader, is_box
+from procy.parse.marks import DEFAULT
 from procy.parse.shell import ShellReader
 from procy.parse.signals import Signal, Splitter
 from procy.parse.texts import TextHarvest
@@ -16,10 +17,10 @@ from procy.types import Evidence, Picture, Read, State, Turn
 
 REST_NS = 120_000_000  # a program that has printed nothing for so long has finished what it was printing
 IDLE_NS = 1_000_000_000  # and for so long, without a sign of work: it waits
-LOOK_NS = 60_000_000  # how often a full-screen program is looked at while it draws
+LOOK_NS = 120_000_000  # how often a full-screen program is looked at while it draws
+PAUSE_NS = 4_000_000  # what was drawn before such a pause is a whole picture
 PIECE = 16 << 10  # fed at once: never more rows than the emulator keeps
 STATUS: dict[str, State] = {"idle": "idle", "done": "idle", "working": "busy", "blocked": "waiting", "error": "error"}
-BUSY_MARKS = ("esc to interrupt", "ctrl+c to interrupt", "esc to cancel", "press esc to stop", "ctrl-c to cancel")
 SHELLS = ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh", "nu", "xonsh", "elvish", "pwsh")
 SCREENS = ("vi", "vim", "nvim", "nano", "emacs", "less", "more", "man", "top", "htop", "tmux", "git", "fzf", "ssh")
 
@@ -38,6 +39,7 @@ class TerminalReader:
         self.last_ns = 0
         self.offset = 0
         self.looked_ns = 0
+        self.looked_at = -1  # the stream offset at which the dialogue was
         self.rested = 0  # 0: since the last read nothing, 1: at rest, 2: idle
         self.shell_waits: bool | None = None  # whether the pane's own program has the terminal, where that is known
         self.program = ""
@@ -111,6 +113,8 @@ class TerminalReader:
 
     def feed(self, read: Read) -> None:
         self.rest(read.time_ns)
+        if self.has_box and self.reads_turns and read.time_ns - self.last_ns > PAUSE_NS:
+            self.glance(self.last_ns, self.offset)
         self.screen.resize(read.columns, read.rows)
         offset = read.offset - len(self.splitter.held)
         for piece, signal in self.splitter.feed(read.data):
@@ -148,7 +152,9 @@ class TerminalReader:
             self.has_box = True
             self.shell.hide()
         if self.has_box:
-            self.dialogue.rest(self.screen, self.last_ns, self.offset, idle)
+            if idle or self.looked_at != self.offset:
+                self.looked_at = self.offset
+                self.dialogue.rest(self.screen, self.last_ns, self.offset, idle)
         else:
             self.shell.rest(self.screen, self.last_ns, self.offset, self.shell_waits)
 
@@ -162,8 +168,13 @@ class TerminalReader:
         elif signal.name == "2004":
             self.paste_known = True
             self.shell.line_editor(self.screen, signal.value == "h", at_ns, offset)
-        elif signal == ("2026", "l") and self.has_box and at_ns - self.looked_ns > LOOK_NS:
-            self.looked_ns = at_ns
+        elif signal == ("2026", "l") and self.has_box:
+            self.glance(at_ns, offset)
+
+    def glance(self, at_ns: int, offset: int) -> None:
+        """Look at a full-screen program while it draws, now and then."""
+        if at_ns - self.looked_ns > LOOK_NS:
+            self.looked_ns, self.looked_at = at_ns, offset
             self.dialogue.rest(self.screen, at_ns, offset, idle=False)
 
     # -- what the screen says -----------------------------------------------------------------------------------------
@@ -188,7 +199,9 @@ class TerminalReader:
 
     def works(self) -> bool:
         """Whether the screen says that the program can be interrupted."""
-        return any(mark in line.lower() for line in self.screen.lines()[-14:] for mark in BUSY_MARKS)
+        if self.has_box:
+            return self.dialogue.works
+        return any(mark in line.lower() for line in self.screen.lines()[-14:] for mark in DEFAULT.busy)
 
     def changed(self) -> Sequence[Turn]:
         turns = [*self.touched, *self.shell.changed(), *self.dialogue.changed()]

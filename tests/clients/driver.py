@@ -30,11 +30,13 @@ class NotReached(AssertionError):
 
 
 class Driver:
-    """`extra` are further arguments of the client. All waits are in seconds, 30 unless said otherwise."""
+    """`extra` are further arguments of the client. All waits are in seconds, 30 unless said otherwise.
+    `pipe` is a command of sh that gets the pane's output from its first byte on."""
 
-    def __init__(self, home: Home, extra: tuple[str, ...] = (), columns: int = COLUMNS, rows: int = ROWS) -> None:
+    def __init__(self, home: Home, extra: tuple[str, ...] = (), columns: int = COLUMNS, rows: int = ROWS, pipe: str = "") -> None:
         self.home = home
         self.pane = ""
+        self._pipe = [";", "pipe-pane", pipe] if pipe else []
         self._extra = extra
         self._size = (columns, rows)
         self._sockets = tempfile.TemporaryDirectory(prefix="procy-tmux-")
@@ -55,7 +57,7 @@ class Driver:
         command = "exec " + shlex.join([*self.home.command, *self._extra])
         keep = ["start-server", ";", "set-option", "-g", "remain-on-exit", "on", ";"]
         new = ["new-session", "-d", "-x", str(columns), "-y", str(rows), "-c", str(self.home.work), "-P", "-F", "#{pane_id}"]
-        self.pane = self.tmux(*keep, *new, command).strip()
+        self.pane = self.tmux(*keep, *new, command, *self._pipe).strip()
         try:
             self.until_screen(*self.home.ready, seconds=self.home.start_seconds)
         except NotReached:

@@ -21,6 +21,9 @@ the results.
     think S            a thinking block spread over S seconds (0), then the echo
     big KIB            big_text(KIB) (64) instead of the echo
     unicode            UNICODE instead of the echo
+    plain N, mixed N   the essay of that number, without Markdown or with all of it, instead of the echo
+    long N             N numbered lines, streamed over some seconds, instead of the echo
+    work N             paragraphs of an essay with shell calls between them, then the echo
     error STATUS       that HTTP status (500), always
     flaky STATUS       that HTTP status (529) once, then the echo
     cut                half of the echo, then a broken connection
@@ -37,6 +40,8 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+from . import essays
 
 WRITTEN = "first line\nsecond line\n"
 QUESTION_CHOICES = ("Red", "Blue")
@@ -286,6 +291,25 @@ def _unicode(directive: Directive, prompt: str) -> tuple[Reply, ...]:
     return (_say(UNICODE),)
 
 
+def _plain(directive: Directive, prompt: str) -> tuple[Reply, ...]:
+    return (_say(essays.plain(int(directive.number or 1)), seconds=1.5),)
+
+
+def _mixed(directive: Directive, prompt: str) -> tuple[Reply, ...]:
+    return (_say(essays.mixed(int(directive.number or 1)), seconds=2.0),)
+
+
+def _long(directive: Directive, prompt: str) -> tuple[Reply, ...]:
+    count = int(directive.number or 120)
+    return (_say(essays.long(count), seconds=count / 30),)
+
+
+def _work(directive: Directive, prompt: str) -> tuple[Reply, ...]:
+    parts = essays.plain(int(directive.number or 1)).split("\n\n")[:3]
+    calls = [_shell(f"echo part {place}; ls /") for place in range(len(parts))]
+    return *(Reply((Text(part), call)) for part, call in zip(parts, calls, strict=True)), _say(echo_of(prompt))
+
+
 def _echo(directive: Directive, prompt: str) -> tuple[Reply, ...]:
     return (_say(echo_of(prompt)),)
 
@@ -297,6 +321,7 @@ def _cut(directive: Directive, prompt: str) -> tuple[Reply, ...]:
 _STEPS: dict[str, Callable[[Directive, str], tuple[Reply, ...]]] = {
     "run": _run, "steps": _steps, "two": _two, "lines": _lines, "ask": _ask, "write": _write, "edit": _edit,
     "agent": _agent, "question": _question, "plan": _plan, "slow": _slow, "wait": _wait, "think": _think,
+    "plain": _plain, "mixed": _mixed, "long": _long, "work": _work,
     "big": _big, "unicode": _unicode, "error": _echo, "flaky": _echo, "cut": _cut,
 }  # fmt: skip
 _LINE = re.compile(r"(?P<verb>[a-z]+)(?: (?P<number>\d+(?:\.\d+)?))?(?::(?P<argument>.*))?")

@@ -1,0 +1,93 @@
+"""A conversation that grows on a screen, put together from what successive screens show of it.
+
+Each look gives the rows that are to be seen now. Where they belong is found by the rows that were seen before; from there on
+the new ones count, for what had stood there was a spinner, a queue, an answer half-written. A screen that is wholly known is
+one that the user has scrolled back to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+
+from procy.parse.rows import Row
+
+FAR = 2000  # rows from the end among which a screen is looked for
+COMMON = 12  # a row that stands in more places than this says nothing
+HEADER_ROWS = 3  # at most
+LEAST_ROWS = 3  # that must be the same for a screen to be the one before, moved
+LEAST_SHARE = 0.5  # of the rows that overlap
+
+
+class Conversation:
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.window: list[Row] = []
+        self.place = 0  # the first row that the last look has changed
+
+    def take(self, window: list[Row]) -> bool:
+        """False when nothing has changed."""
+        while window and not window[-1].text:
+            window = window[:-1]
+        if window == self.window or not window:
+            return False
+        self.window = window
+        near, far = (max(len(self.rows) - rows, 0) for rows in (2 * len(window), FAR))
+        first, place = near, place_of(window, self.rows[near:])
+        if place is None and near > far:
+            first, place = far, place_of(window, self.rows[far:])
+        if place is None:
+            self.place = len(self.rows)
+            self.rows += window
+            return True
+        place += first
+        if self.is_known(window, place):
+            return False
+        kept = self.header(window, place)
+        self.place = place + kept
+        self.rows[place + kept :] = window[kept:]
+        return True
+
+    def is_known(self, window: Sequence[Row], place: int) -> bool:
+        """Whether the rows stand there already, and more behind them."""
+        here = self.rows[place : place + len(window)]
+        return len(here) == len(window) < len(self.rows) - place and all(
+            old.text == new.text for old, new in zip(here[1:], window[1:], strict=True)
+        )
+
+    def header(self, window: Sequence[Row], place: int) -> int:
+        """How many rows at the top do not move with the rest: programs keep the current prompt in sight there, or a gap."""
+        count = 0
+        for old, new in zip(self.rows[place : place + HEADER_ROWS], window, strict=False):
+            if old.text == new.text or (new.text and not new.ground):
+                break
+            count += 1
+        return count
+
+    def forget(self, count: int) -> None:
+        """Drop rows at the beginning."""
+        del self.rows[:count]
+
+
+def place_of(window: Sequence[Row], rows: Sequence[Row]) -> int | None:
+    """Where in ``rows`` the window begins; None when it is another text altogether."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, row in enumerate(rows):
+        if row.text:
+            places[row.text].append(place)
+    votes: Counter[int] = Counter()
+    for step, row in enumerate(window):
+        found = places.get(row.text, ())
+        if len(found) <= COMMON:
+            for place in found:
+                votes[place - step] += 1 + min(len(row.text), 40)
+    for place, _ in sorted(votes.items(), key=lambda vote: (-vote[1], -vote[0]))[:6]:
+        if place >= 0 and fits(window, rows[place:]):
+            return place
+    return None
+
+
+def fits(window: Sequence[Row], rows: Sequence[Row]) -> bool:
+    pairs = [(old.text, new.text) for old, new in zip(rows, window, strict=False) if old.text and new.text]
+    same = sum(1 for old, new in pairs if old == new)
+    return same >= LEAST_ROWS or (same > 0 and same >= LEAST_SHARE * len(pairs))

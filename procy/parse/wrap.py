@@ -1,0 +1,54 @@
+"""Rows that a program has wrapped itself, as the lines that they were."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from procy.parse.width import display_width
+
+MARKER = re.compile(r"\s*(?:[-•*◦▪‣+] |\d{1,3}[.)] |[>▎│] ?)?")
+DRAWN = re.compile(r"^\s*[│┃|┌└├╭╰─━═]")  # frames, tables and rules
+WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
+
+
+def widest(rows: Sequence[str]) -> int:
+    """Columns of the widest row of text."""
+    return max((display_width(row) for row in rows if not DRAWN.match(row)), default=0)
+
+
+def unwrapped(rows: Sequence[str], room: int) -> list[str]:
+    """The lines. A row goes on in the next if that is indented like its text and its first word had no ``room`` (columns)."""
+    widths = [display_width(row) for row in rows]
+    lines: list[str] = []
+    last_row, last_width = "", 0
+    open_at = -1  # the column in which a row must begin to go on with the last line; -1: none can
+    for row, width in zip(rows, widths, strict=True):
+        indent = len(row) - len(row.lstrip())
+        plain = bool(row.strip()) and not DRAWN.match(row)
+        if plain and lines and indent == open_at and not is_marked(row):
+            glue = glue_of(last_row, row, last_width, room)
+            if glue is not None:
+                lines[-1] += glue + row.lstrip()
+                last_row, last_width = row, width
+                continue
+        lines.append(row)
+        last_row, last_width = row, width
+        open_at = len((MARKER.match(row) or [""])[0]) if plain else -1
+    return lines
+
+
+def is_marked(row: str) -> bool:
+    return len((MARKER.match(row) or [""])[0]) > len(row) - len(row.lstrip())
+
+
+def glue_of(row: str, following: str, width: int, room: int) -> str | None:
+    """What the program took out between two rows of one line; None when they are two lines."""
+    text, rest = row.strip(), following.strip()
+    if WIDE.match(text[-1]) and WIDE.match(rest[0]):
+        return "" if width + 2 > room else None
+    if " " not in text and width >= room:
+        return ""
+    word = rest.split(" ", 1)[0]
+    doubt = 0 if text.isascii() else 1  # programs count the columns of some signs in ways of their own
+    return " " if width + 1 + display_width(word) + doubt > room else None
