@@ -73,6 +73,12 @@ def end_of(path: str | Path) -> int:
         return 0
 
 
+def file_of(path: str | Path) -> str:
+    """The file in which the lines are, of which they may be a part."""
+    database, conversation = split_path(path)
+    return database if conversation else str(split_chat(path)[0])
+
+
 def split_path(path: str | Path) -> tuple[str, str]:
     """Database and conversation; the conversation is "" where the path names a plain file."""
     database, mark, conversation = str(path).rpartition(".db#")

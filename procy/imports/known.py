@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from typing import NamedTuple
 
+from procy.capture.transcript import end_of, read_lines
 from procy.recording.transcripts import writers_of
 from procy.store.write import transcript_id
 from procy.types import TranscriptFile
@@ -86,15 +86,13 @@ def where_to_go_on(connection: sqlite3.Connection, agent: str, file: TranscriptF
 def is_copy(connection: sqlite3.Connection, path: str, known: Known) -> bool:
     """Whether the file has, as far as it goes, the lines that are known: the last of those that fit into it stands where it
     stood. Where no line is kept, there is nothing that says otherwise."""
-    size = os.path.getsize(path)
     row = connection.execute(
         "SELECT offset, line FROM transcript_lines WHERE transcript_id = ? AND offset + length(CAST(line AS BLOB)) < ? "
         "ORDER BY offset DESC LIMIT 1",
-        (known.transcript_id, size),
+        (known.transcript_id, end_of(path)),
     ).fetchone()
     if row is None:
         return True
     kept = row[1] if isinstance(row[1], bytes) else row[1].encode()
-    with open(path, "rb") as file:
-        file.seek(row[0])
-        return file.read(len(kept)) == kept or b"[redacted:" in kept
+    lines = read_lines(path, row[0]).lines
+    return lines[:1] == [(row[0], kept)] or b"[redacted:" in kept

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from procy.capture.transcript import end_of, file_of
 from procy.imports.conversation import Conversation, TakenOver
 from procy.imports.known import Known, find_known, is_copy, streamed, where_to_go_on
 from procy.settings import Settings
@@ -55,10 +56,9 @@ class Import:
 
         Raises OSError for a file that cannot be read.
         """
-        with open(file.path, "rb") as opened:
-            size = os.fstat(opened.fileno()).st_size
-        known = find_known(self.connection, self.profile.name, file)
-        if reason := self.why_left(known, file, size):
+        with open(file_of(file.path), "rb"):
+            known = find_known(self.connection, self.profile.name, file)
+        if reason := self.why_left(known, file, end_of(file.path)):
             self.report.outcomes[reason] += 1
             return None
         begin = where_to_go_on(self.connection, self.profile.name, file, known)
@@ -153,13 +153,10 @@ def in_order(files: Iterable[TranscriptFile]) -> list[TranscriptFile]:
 def written_since(file: TranscriptFile, since_ns: int | None) -> bool:
     """Whether the file was written since then; one that is gone counts as well, so that it is told of."""
     try:
-        return since_ns is None or os.stat(file.path).st_mtime_ns >= since_ns
+        return since_ns is None or os.stat(file_of(file.path)).st_mtime_ns >= since_ns
     except OSError:
         return True
 
 
 def size_of(file: TranscriptFile) -> int:
-    try:
-        return os.path.getsize(file.path)
-    except OSError:
-        return 0
+    return end_of(file.path)

@@ -222,7 +222,7 @@ def test_completion_of_commands_and_handles(recorded: Lab) -> None:
         done = subprocess.run([sys.executable, "-m", "procy"], env=environment, capture_output=True, text=True)
         return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
-    assert complete("procy re") == ["record", "replay", "resume", "rebuild"]
+    assert {"record", "replay", "resume", "rebuild"} < set(complete("procy re"))
     assert "last" in complete("procy show la")
     assert [word for word in complete("procy show the") if word] == ["the first"]
 
