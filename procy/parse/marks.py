@@ -1,6 +1,6 @@
 """By what a reader of screens knows the parts of a conversation: data, with a default that fits the programs seen so far.
 
-Seen in Claude Code 2.1.329, Codex 0.169.0, Gemini CLI 0.61.0 and Qwen Code 0.24.4.
+Measured on Claude Code 2.1.329 and Codex 0.169.0; the words of others are from their documentation.
 """
 
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from procy.types import Evidence, Picture, Read, State, Turn
 
 REST_NS = 120_000_000  # a program that has printed nothing for so long has finished what it was printing
 IDLE_NS = 1_000_000_000  # and for so long, without a sign of work: it waits
-LOOK_NS = 120_000_000  # how often a full-screen program is looked at while it draws
+LOOK_NS = 80_000_000  # how often a full-screen program is looked at while it draws
 PAUSE_NS = 4_000_000  # what was drawn before such a pause is a whole picture
 PIECE = 16 << 10  # fed at once: never more rows than the emulator keeps
 STATUS: dict[str, State] = {"idle": "idle", "done": "idle", "working": "busy", "blocked": "waiting", "error": "error"}

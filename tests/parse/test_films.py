@@ -50,7 +50,7 @@ def test_what_is_kept_as_read_is_what_the_agent_tells(path: Path) -> None:
     assert exact >= len(truth) - 1, "Codex draws the Markdown of a prompt"
     told = [line for turn in truth for line in answer_lines(turn["response"])]
     read = [line for turn in seen for line in answer_lines(turn["response"])]
-    assert len(set(told) & set(read)) >= 0.97 * len(set(told))
+    assert len(set(told) & set(read)) >= 0.95 * len(set(told))
 
 
 @pytest.mark.parametrize("path", [path for path in QUICK if path.name.startswith("tools")], ids=name_of)
