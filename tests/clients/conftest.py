@@ -14,8 +14,9 @@ from tests.model_server import ModelServer
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`client` is each of those that the test's marker is for: those that it names, else all of its target."""
-    if "client" in metafunc.fixturenames:
+    """`client` is each that the test says itself, else each that its marker names, else all of the marker's target."""
+    own = any("client" in marker.args[0] for marker in metafunc.definition.iter_markers("parametrize"))
+    if "client" in metafunc.fixturenames and not own:
         marker = metafunc.definition.get_closest_marker("clients_all")
         metafunc.parametrize("client", (marker.args or list(OTHERS)) if marker else list(CLIENTS))
 
