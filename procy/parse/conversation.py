@@ -37,6 +37,7 @@ class Conversation:
         if place is None and near > far:
             first, place = far, place_of(window, self.rows[far:])
         if place is None:
+            window = window[self.is_repeated(window[0]) :]
             self.place = len(self.rows)
             self.rows += window
             return True
@@ -54,6 +55,10 @@ class Conversation:
         return len(here) == len(window) < len(self.rows) - place and all(
             old.text == new.text for old, new in zip(here[1:], window[1:], strict=True)
         )
+
+    def is_repeated(self, row: Row) -> bool:
+        """Whether a screen that joins no other begins with a prompt that is known: the program keeps it in sight there."""
+        return row.ground > 0 and any(row.text == known.text for known in self.rows[-FAR:])
 
     def header(self, window: Sequence[Row], place: int) -> int:
         """How many rows at the top do not move with the rest: programs keep the current prompt in sight there, or a gap."""
