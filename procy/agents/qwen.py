@@ -1,14 +1,13 @@
-"""Qwen Code. A running one publishes itself in ``sessions/<pid>.json``; procy has it write its events into a file beside that.
+"""Qwen Code. A running one publishes itself in ``sessions/<pid>.json`` of its folder, and its state in its terminal's title.
 
-The event file (``--json-file``) tells at once when it asks for permission; everything else stands in its transcript.
+Its event file (``--json-file``) is not used: it tells what its transcript tells, and of a permission that was refused it tells
+the question and never the answer (0.24.4).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,12 +17,11 @@ import psutil
 
 from procy.agents.commands import has_option, is_program, program_place, take_option
 from procy.hookspecs import hookimpl
-from procy.types import PRIVATE_FILE, Endpoint, Evidence, Launch, Process, Profile, State, TranscriptFile
+from procy.types import Endpoint, Evidence, Launch, Process, Profile, State, TranscriptFile
 
 PROGRAM = (("qwen",), ("@qwen-code/qwen-code",))  # names, npm package
 OWN_SESSION = ("--session-id", "--resume", "-r", "--continue", "-c")
 GOING_ON = ("--continue", "-c", "--fork-session")
-EVENTS = ("--json-file", "--json-fd")
 COMMANDS = ("auth", "board", "channel", "extensions", "hooks", "mcp", "review", "sandbox", "serve", "sessions", "update")
 ENDING = ("-p", "--prompt", "--acp", "--experimental-acp", "--list-extensions", "-l", "-v", "--version", "-h", "--help")
 HEADLESS_OPTIONS = ("--model", "-m", "--auth-type", "--openai-base-url", "--openai-api-key", "--fallback-model")
@@ -31,7 +29,6 @@ ALONE = (
     "--output-format", "text", "--approval-mode", "plan", "--chat-recording=false", "--safe-mode",
     "--system-prompt", "You write the text that you are asked for, and nothing else.",
 )  # fmt: skip
-TAIL_BYTES = 1 << 16  # of an event file
 
 
 class QwenCode:
@@ -44,9 +41,6 @@ class QwenCode:
     program = "qwen"
     titles: tuple[tuple[str, State], ...] = (("◐", "busy"), ("✳", "waiting"), ("Qwen - ", "idle"))
 
-    def __init__(self) -> None:
-        self.asked: dict[str, tuple[int, Evidence | None]] = {}  # by event file: its size, and what it tells
-
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM)
 
@@ -58,14 +52,12 @@ class QwenCode:
         return has_option(words, "-i", "--prompt-interactive") or not words or words[0].startswith("-")
 
     def launch(self, argv: Sequence[str], hook: Sequence[str]) -> Launch:
-        """With a session id chosen beforehand and a file for its events, where the user has none."""
+        """With a session id chosen beforehand."""
         front, words = split_program(argv)
-        if not self.interactive(argv):
+        if not self.interactive(argv) or has_option(words, *OWN_SESSION):
             return Launch(argv=tuple(argv))
-        session = "" if has_option(words, *OWN_SESSION) else str(uuid.uuid4())
-        ours = ["--session-id", session] if session else []
-        events = [] if has_option(words, *EVENTS) else ["--json-file", PRIVATE_FILE]
-        return Launch(argv=(*front, *ours, *events, *words), agent_session_id=session, private="\n" if events else "")
+        session = str(uuid.uuid4())
+        return Launch(argv=(*front, "--session-id", session, *words), agent_session_id=session)
 
     def via(self, argv: Sequence[str], endpoint: Endpoint) -> Launch:
         openai, claude = (endpoint.with_token(url) for url in (endpoint.openai, endpoint.claude))
@@ -100,19 +92,7 @@ class QwenCode:
         return None
 
     def live(self, process: Process) -> Evidence | None:
-        """That it asks for permission, of its event file."""
-        _, given = take_option(process.argv, "--json-file")
-        try:
-            known = os.stat(given[-1]) if given else None
-        except OSError:
-            return None
-        if known is None or not stat.S_ISREG(known.st_mode):
-            return None
-        before = self.asked.get(given[-1])
-        if before is None or before[0] != known.st_size:
-            before = (known.st_size, asked(given[-1], known.st_size, known.st_mtime_ns))
-            self.asked[given[-1]] = before
-        return before[1]
+        return None
 
     def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
         roots = [place] if place else [root / "projects" for root in folders(environment)]
@@ -175,22 +155,6 @@ def copy_of(argv: Sequence[str], session: str) -> str:
 def subagents(path: Path) -> Iterator[TranscriptFile]:
     for file in sorted((path.parent.parent / "subagents" / path.stem).glob("agent-*.jsonl")):
         yield TranscriptFile(str(file), file.stem, parent=path.stem)
-
-
-def asked(path: str, size: int, changed_ns: int) -> Evidence | None:
-    """Whether the last permission that the event file tells of is still asked for."""
-    try:
-        with open(path, "rb") as file:
-            file.seek(max(0, size - TAIL_BYTES))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return None
-    for line in reversed(lines):
-        if line.startswith(b'{"type":"control_request"'):
-            return Evidence("waiting", "permission", changed_ns)
-        if line.startswith((b'{"type":"control_response"', b'{"type":"user"', b'{"type":"assistant"')):
-            return None
-    return None
 
 
 def first_time(path: Path) -> str:

@@ -240,7 +240,7 @@ def kind_of(text: str) -> str:
     words = text.lower()
     if words.startswith(("no", "reject", "deny", "don't", "cancel")):
         return "no"
-    if words.startswith(("yes", "allow", "approve", "proceed")):
+    if words.startswith(("yes", "allow", "always", "approve", "proceed")):
         lasting = ("always", "don't ask again", "for this session", "in the future", "auto")
         return "always" if any(sign in words for sign in lasting) else "yes"
     return ""

@@ -120,7 +120,11 @@ def test_a_stream_is_passed_on_and_recorded(client: str, executable: Path, serve
     assert (status, through) == (0, 0) and said_in(passed) == said_in(plain)
     (turn,) = lab.until_turns(1, 60)
     assert (turn["prompt"], turn["status"], turn["source"]) == (STREAMED, "done", "stream")
-    assert turn["response"] == answer_for(STREAMED) and turn["output_tokens"] == usage_for(STREAMED).output
+    used = usage_for(STREAMED)
+    assert turn["response"] == answer_for(STREAMED)
+    assert (turn["input_tokens"], turn["cache_read_tokens"], turn["output_tokens"]) == (
+        used.input + used.cache_write, used.cache_read, used.output,
+    )  # fmt: skip
     assert lab.rows("SELECT name, result, status FROM tool_calls") == [
         {"name": "run_shell_command", "result": "from the stream", "status": "ok"}
     ]

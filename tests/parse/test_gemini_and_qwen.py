@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from procy.parse.streams.claude import Claude
 from procy.parse.transcripts.parts import plain_output
+from procy.parse.transcripts.shapes import Trace
 from procy.recording.transcripts import new_reader
 from procy.types import Turn
 
@@ -133,3 +135,26 @@ def test_what_a_command_printed_is_told_without_what_is_told_to_the_model() -> N
     gemini = "<untrusted_context>\nOutput: a\nOutput: b\nProcess Group PGID: 7\n</untrusted_context>"
     qwen = "Command: ls\nDirectory: (root)\nOutput: a\nError: (none)\nExit Code: 2\nSignal: (none)\nProcess Group PGID: (none)"
     assert [plain_output(text) for text in (gemini, qwen, "as it is")] == ["a\nOutput: b", "a\nExit Code: 2", "as it is"]
+
+
+def test_where_and_when_a_conversation_took_place() -> None:
+    for agent, folder in (("gemini-cli", "0.61.0/talk"), ("qwen-code", "0.24.4/talk")):
+        lines = lines_of(next((RECORDINGS / agent / folder).glob("*.jsonl")))
+        reader = new_reader(READERS[agent], "session")
+        for line in [b"{torn", *lines]:
+            reader.feed(line)
+        assert isinstance(reader, Trace) and reader.broken == 1
+        place = reader.whereabouts
+        assert place.cwd == "/tmp/recorded/work" and 0 < place.began_ns < place.last_ns
+
+
+def test_qwen_counts_what_came_from_the_cache_once() -> None:
+    told = {
+        "type": "result",
+        "usage": {"input_tokens": 2220, "output_tokens": 60, "cache_read_input_tokens": 2000, "total_tokens": 2280},
+    }
+    (end,) = Claude().said(told)
+    assert end.usage and (end.usage.input, end.usage.cache_read, end.usage.output) == (220, 2000, 60)
+    del told["usage"]["total_tokens"]  # type: ignore[attr-defined]
+    (end,) = Claude().said(told)
+    assert end.usage and end.usage.input == 2220, "of Claude Code it is without"

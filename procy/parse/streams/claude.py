@@ -6,11 +6,13 @@ An ``assistant`` line is one block of a message and its ``usage`` is that of the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from procy.parse.streams.events import Event
 from procy.parse.transcripts.claude_code import INTERRUPTED, file_change, prompt_text, read_usage, result_text, tool_status
 from procy.parse.transcripts.shapes import as_amount, as_blocks, as_dict, as_json, as_list, as_text
+from procy.types import Usage
 
 
 class Claude:
@@ -105,9 +107,17 @@ class Claude:
             key=as_text(record.get("uuid")),
             status="interrupted" if cut else "error" if failed else "done",
             text=(words or as_text(record.get("subtype"))) if failed and not cut else "",
-            usage=read_usage(as_dict(record.get("usage"))),
+            usage=usage_in(as_dict(record.get("usage"))),
             cost_usd=as_amount(record.get("total_cost_usd")),
         )
+
+
+def usage_in(usage: dict[str, Any]) -> Usage:
+    """Of a result. Qwen Code, which tells the total, has what came from the cache among its ``input_tokens`` (0.24.4)."""
+    found = read_usage(usage)
+    if "total_tokens" in usage and found.input is not None:
+        return replace(found, input=max(found.input - (found.cache_read or 0), 0))
+    return found
 
 
 def system_events(record: dict[str, Any]) -> list[Event]:

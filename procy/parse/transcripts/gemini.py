@@ -20,11 +20,12 @@ from typing import Any
 
 from procy.parse.times import from_iso
 from procy.parse.transcripts.parts import file_change, prompt_of, read_usage, response_of, status_of, texts_of
-from procy.parse.transcripts.shapes import UNFORESEEN, as_dict, as_json, as_list, as_text, read_record
+from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_dict, as_json, as_list, as_text
 from procy.parse.turns import Draft
 from procy.types import Evidence, ToolCall, Turn, TurnStatus
 
 CONTEXT = "<session_context>"
+DIRECTORY = re.compile(r"^- \*\*Workspace Directories:\*\*\n  - (.+)$", re.MULTILINE)
 CANCELLED = "Request cancelled."
 OVER = ("success", "error", "cancelled")
 TOKENS = ("input", "output", "cached", "thoughts")
@@ -34,10 +35,11 @@ SHELL = re.compile(
 )
 
 
-class Reader:
-    """See ``procy.types.TranscriptReader``."""
+class Reader(Trace):
+    """See ``procy.types.TranscriptReader``. Where a conversation took place stands in the session's context only."""
 
     def __init__(self, agent_session_id: str) -> None:
+        super().__init__()
         self.agent_session_id = agent_session_id
         self.current: Draft | None = None
         self.owners: dict[str, Draft] = {}  # turns by the agent's messages
@@ -51,15 +53,18 @@ class Reader:
         self.handlers = {"user": self._user, "gemini": self._answer, "error": self._error, "info": self._info}
 
     def feed(self, line: bytes) -> None:
-        record = read_record(line)
+        record = self.record(line)
         if record is None:
             return
+        self.told(from_iso(record.get("startTime")))
         if isinstance(record.get("id"), str):
             with suppress(*UNFORESEEN):
                 self._message(record)
         elif isinstance(changes := record.get("$set"), dict):
             self.title = as_text(changes.get("summary")) or self.title
-            self.copies_ns = 0 if "messages" in changes else self.copies_ns
+            if "messages" in changes:
+                self.copies_ns = 0
+                self._place(as_list(changes["messages"])[:1])
         else:
             for message in as_list(record.get("messages")):  # a document of an older version
                 with suppress(*UNFORESEEN):
@@ -85,8 +90,15 @@ class Reader:
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
+    def _place(self, messages: Sequence[object]) -> None:
+        """The first of the directories that the session's context names."""
+        for text in (text for message in messages for text in texts_of(as_dict(message).get("content"))):
+            if text.startswith(CONTEXT) and (found := DIRECTORY.search(text)):
+                self.told(None, cwd=found[1])
+
     def _message(self, record: dict[str, Any]) -> None:
-        at_ns = from_iso(record.get("timestamp")) or (self.current.last_ns if self.current else 0)
+        at_ns = self.told(from_iso(record.get("timestamp")))
+        self._place([record])
         if self.is_copy(record, at_ns):
             return
         if handler := self.handlers.get(as_text(record.get("type"))):

@@ -20,7 +20,7 @@ from typing import Any
 
 from procy.parse.times import from_iso
 from procy.parse.transcripts.parts import file_change, prompt_of, read_usage, response_of, status_of, texts_of
-from procy.parse.transcripts.shapes import UNFORESEEN, as_dict, as_json, as_list, as_text, read_record
+from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_dict, as_json, as_list, as_text
 from procy.parse.turns import Draft
 from procy.types import Evidence, ToolCall, Turn, TurnKind, TurnStatus
 
@@ -28,14 +28,14 @@ TOKENS = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount",
 FOLDED = "mid_turn_user_message"
 
 
-class Reader:
+class Reader(Trace):
     """See ``procy.types.TranscriptReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
+        super().__init__()
         self.agent_session_id = agent_session_id
         self.current: Draft | None = None
         self.calls: dict[str, Draft] = {}
-        self.at_ns = 0  # of the last line that has a time
         self.is_whole = False  # the model's next message came to its end
         self.touched: dict[str, Draft] = {}
         self.last: Evidence | None = None
@@ -50,14 +50,13 @@ class Reader:
         }
 
     def feed(self, line: bytes) -> None:
-        record = read_record(line)
+        record = self.record(line)
         if record is None:
             return
-        handler = self.handlers.get(as_text(record.get("type")))
-        if handler:
-            self.at_ns = from_iso(record.get("timestamp")) or self.at_ns
+        at_ns = self.told(from_iso(record.get("timestamp")), cwd=record.get("cwd"), branch=record.get("gitBranch"))
+        if handler := self.handlers.get(as_text(record.get("type"))):
             with suppress(*UNFORESEEN):
-                handler(record, self.at_ns)
+                handler(record, at_ns)
 
     def changed(self) -> Sequence[Turn]:
         turns = [draft.freeze() for draft in self.touched.values()]
