@@ -14,7 +14,7 @@ from procy.store.exchanges import read_body
 from tests.clients.driver import Driver
 from tests.clients.homes import CLOSED, HOMES, KEY
 from tests.clients.recording import Recording, recorded, state
-from tests.clients.scripts import ASKING_SCRIPTS, INDENTED, SCRIPTS, UNICODE_PROMPT
+from tests.clients.scripts import INDENTED, SCRIPTS, UNICODE_PROMPT
 from tests.clients.test_gateway import SETTINGS
 from tests.clients.test_recorded import compare
 from tests.clients.test_send import send
@@ -79,11 +79,16 @@ def test_recording_of_tools_and_thoughts_equals_the_event_log(driver: Driver, sc
 
 @pytest.mark.clients_all("opencode")
 @pytest.mark.asks
-@pytest.mark.parametrize("script", ASKING_SCRIPTS)
-def test_permission_given_and_refused(driver: Driver, script: str) -> None:
-    recording = compare(driver, ASKING_SCRIPTS[script](driver))
-    wanted = "ok" if script == "permitted" else "denied"
-    assert recording.rows("SELECT status FROM tool_calls")[0]["status"] == wanted
+@pytest.mark.parametrize(("key", "status", "ending"), [("Enter", "ok", "done"), ("Escape", "denied", "interrupted")])
+def test_permission_given_and_refused(driver: Driver, key: str, status: str, ending: str) -> None:
+    driver.type("ask: touch asked.txt")
+    driver.enter()
+    driver.answer(driver.home.permission_question, key)
+    driver.until_ended(1)
+    recording = compare(driver, ["ask: touch asked.txt"])
+    assert recording.rows("SELECT status FROM tool_calls")[0]["status"] == status
+    assert recording.turns()[0]["status"] == ending
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
 
 
 @pytest.mark.clients_all("aider")

@@ -17,7 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from procy.parse.times import from_iso
+from procy.parse.times import from_iso_exactly
 from procy.parse.transcripts.shapes import as_json
 from procy.parse.turns import Draft
 from procy.types import Evidence, FileChange, ToolCall, Turn, TurnStatus, Usage
@@ -57,7 +57,7 @@ class Reader:
         stamp, tab, text = line.decode("utf-8", "replace").partition("\t")
         if not tab:
             return
-        at_ns = from_iso_exact(stamp)
+        at_ns = from_iso_exactly(stamp)
         text = text.removesuffix("\r")
         if match := PROMPT.match(text):
             self._prompt(match[1], stamp, at_ns)
@@ -178,13 +178,6 @@ class Reader:
         if self.current:
             self.current.last_ns = max(self.current.last_ns, at_ns)
             self.touched[self.current.key] = self.current
-
-
-def from_iso_exact(stamp: str) -> int:
-    """ns of a time with microseconds, which tell prompts of one chat apart; 0 for none."""
-    whole = from_iso(stamp) // 1_000_000_000 * 1_000_000_000
-    match = re.search(r"\.(\d{6})", stamp)
-    return whole + int(match[1]) * 1_000 if whole and match else whole
 
 
 def count_of(text: str | None) -> int | None:
