@@ -15,6 +15,7 @@ from procy.capture.locks import take_lock
 from procy.recording.forget import forget_turn
 from procy.recording.rebuild import rebuild
 from procy.settings import load_settings
+from procy.sidecar.changes import Changes
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.streams import StreamFollower
 from procy.store.db import open_writer
@@ -63,8 +64,8 @@ def recorded(lab: Lab) -> Iterator[sqlite3.Connection]:
     recorder.note("end", status=0)
     recorder.close()
     lock.close()
-    outbox = Outbox()
-    follower = StreamFollower(connection, outbox, spool, load_settings(lab.places))
+    outbox, settings = Outbox(), load_settings(lab.places)
+    follower = StreamFollower(connection, outbox, spool, settings, Changes(lab.places, settings))
     while not follower.finished:
         follower.tick(4 * 10**9)
         outbox.send(connection)

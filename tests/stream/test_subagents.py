@@ -15,6 +15,7 @@ from procy.capture.locks import take_lock
 from procy.recording.forget import forget_turn
 from procy.recording.rebuild import rebuild
 from procy.settings import load_settings
+from procy.sidecar.changes import Changes
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.streams import StreamFollower
 from procy.store.db import open_writer
@@ -83,9 +84,11 @@ def followed(
     assert lock
     recorder = Recorder(spool, lambda: (2 + len(cuts) + sum(cuts)) * 10**9, pytest.fail)  # no two streams with the same stamps
 
+    settings = load_settings(lab.places)
+
     def follow() -> None:
         outbox = Outbox()
-        follower = StreamFollower(connection, outbox, spool, load_settings(lab.places))
+        follower = StreamFollower(connection, outbox, spool, settings, Changes(lab.places, settings))
         for _ in range(4):
             if not follower.finished:
                 follower.tick(10**12)
