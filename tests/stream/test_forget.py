@@ -64,8 +64,7 @@ def recorded(lab: Lab) -> Iterator[sqlite3.Connection]:
     recorder.note("end", status=0)
     recorder.close()
     lock.close()
-    outbox = Outbox()
-    settings = load_settings(lab.places)
+    outbox, settings = Outbox(), load_settings(lab.places)
     follower = StreamFollower(connection, outbox, spool, settings, Changes(lab.places, settings))
     while not follower.finished:
         follower.tick(4 * 10**9)

@@ -84,9 +84,10 @@ def followed(
     assert lock
     recorder = Recorder(spool, lambda: (2 + len(cuts) + sum(cuts)) * 10**9, pytest.fail)  # no two streams with the same stamps
 
+    settings = load_settings(lab.places)
+
     def follow() -> None:
         outbox = Outbox()
-        settings = load_settings(lab.places)
         follower = StreamFollower(connection, outbox, spool, settings, Changes(lab.places, settings))
         for _ in range(4):
             if not follower.finished:
