@@ -86,11 +86,8 @@ class GeminiCli:
     def transcripts(self, process: Process) -> Iterable[TranscriptFile]:
         """Those in its project's folder that were written since it started. Which is this process's is told by the id that it
         was given, or by the prompts that it shows: another may have written beside it, and ended."""
-        for path in conversations(folder(process.environment), process.cwd):
-            head = read_head(path)
-            if changed_ns(path) < process.started_ns - SLACK_NS or not head:
-                continue
-            session = head["sessionId"]
+        found = conversations(folder(process.environment), process.cwd)
+        for session, path in by_session(path for path in found if changed_ns(path) > process.started_ns - SLACK_NS).items():
             proof = () if session in process.argv else proofs(path)
             if proof or session in process.argv:
                 yield TranscriptFile(path, session, forked_from=copy_of(process.argv, path, process.started_ns), proof=proof)
@@ -103,13 +100,12 @@ class GeminiCli:
         return None
 
     def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
-        """Documents of versions before 0.39 or so, which end in ``.json``, are no lines and are left out."""
+        """Documents of old versions, which end in ``.json``, are no lines and are left out."""
         root = place or folder(environment) / "tmp"
         paths = [str(root)] if root.is_file() else map(str, root.rglob(CONVERSATIONS))
-        heads = {path: head for path in paths if (head := read_head(path))}
-        for path in sorted(heads, key=lambda path: (str(heads[path].get("startTime")), path)):
-            yield TranscriptFile(path, heads[path]["sessionId"])
-            yield from helpers(path, heads[path]["sessionId"])
+        for session, path in by_session(paths).items():
+            yield TranscriptFile(path, session)
+            yield from helpers(path, session)
 
 
 def split_program(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -128,6 +124,17 @@ def conversations(home: Path, cwd: str) -> list[str]:
     found = [root.parent for root in (home / "tmp").glob("*/.project_root") if read_text(root) == cwd]
     older = home / "tmp" / hashlib.sha256(cwd.encode()).hexdigest()  # before projects had names
     return sorted(str(path) for project in {*found, older} for path in (project / "chats").glob(CONVERSATIONS))
+
+
+def by_session(paths: Iterable[str]) -> dict[str, str]:
+    """The transcripts by the session they are of, the one begun first first. A resumed agent begins another that stays empty."""
+    heads = {path: head for path in paths if (head := read_head(path))}
+    found: dict[str, str] = {}
+    for path in sorted(heads, key=lambda path: (str(heads[path].get("startTime")), path)):
+        session = heads[path]["sessionId"]
+        if session not in found or size_of(path) > size_of(found[session]):
+            found[session] = path
+    return found
 
 
 def helpers(path: str, session: str) -> Iterator[TranscriptFile]:
@@ -160,6 +167,13 @@ def copy_of(argv: Sequence[str], path: str, started_ns: int) -> str:
     if not made or not given or int(made[1]) * 1_000_000 < started_ns - SLACK_NS:
         return ""
     return str(read_head(given[-1]).get("sessionId") or "")
+
+
+def size_of(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
 
 
 def changed_ns(path: str) -> int:

@@ -124,6 +124,8 @@ def test_gemini_keeps_conversations(tmp_path: Path) -> None:
     assert [(each.path, each.parent) for each in GeminiCli().kept({"HOME": str(tmp_path)})] == told
     assert [(each.path, each.parent) for each in GeminiCli().kept({}, tmp_path)] == told
     assert [each.path for each in GeminiCli().kept({}, two)] == [str(two)]
+    (one.parent / "session-2026-11-28T11-00-22222222.jsonl").write_text('{"sessionId":"22222222","startTime":"2026-11-28T11"}\n')
+    assert [(each.path, each.parent) for each in GeminiCli().kept({}, tmp_path)] == told, "begun by a resumed agent, and empty"
 
 
 def test_qwen_is_found_by_what_it_publishes(tmp_path: Path) -> None:
