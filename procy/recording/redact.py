@@ -170,7 +170,9 @@ def keyframes(connection: sqlite3.Connection, session_id: str) -> int:
     for offset, columns, rows, screen in connection.execute(sql, (session_id,)).fetchall():
         picture = Picture(columns, rows, unpack(screen))
         if (starred := starred_picture(picture)) != picture:
-            write.put_keyframe(connection, session_id, offset, starred)
+            connection.execute(
+                "UPDATE keyframes SET screen = ? WHERE session_id = ? AND offset = ?", (pack(starred.escapes), session_id, offset)
+            )
             changed += 1
     return changed
 

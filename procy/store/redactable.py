@@ -62,6 +62,7 @@ ELSEWHERE = (  # of no session
     Texts("filters", ("name",), ("query",), "created_at >= :since"),
 )  # fmt: skip
 
-LEFT = (  # paths and arguments by which procy itself finds something again, and what is pinned by its hash
+LEFT = (  # paths and arguments by which procy itself finds something again, and what is pinned by its hash; ids and times
     "evaluators", "adapters", "transcripts", "session_places", "forgotten", "marks", "spool_cursors",
+    "turn_sources",
 )  # fmt: skip

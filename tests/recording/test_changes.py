@@ -22,7 +22,7 @@ from procy.recording.changes.restore import restore
 from procy.recording.changes.snapshot import take, worktree_at
 from procy.recording.changes.worker import Order, Worker
 from procy.settings import Settings, read_settings
-from procy.store import changes, write
+from procy.store import changes, turn_sources, write
 from procy.store.db import open_writer
 from procy.types import FileChange, Turn
 from tests.conftest import empty_database
@@ -105,7 +105,7 @@ class Pane:
     def put(self, turn: Turn) -> str:
         with write.transaction(self.db):
             write.put_turn(self.db, self.id, turn, str, None)
-        return write.turn_id(self.id, turn)
+        return turn_sources.natural_id(self.id, turn)
 
     def begin(self, number: int = 1) -> str:
         key = self.put(self.turn(number, ended=False))

@@ -22,7 +22,7 @@ from procy.places import Places
 from procy.recording.rebuild import rebuild
 from procy.settings import Settings, load_settings
 from procy.settings.redact import look_again
-from procy.store import exchanges, redactable, write
+from procy.store import exchanges, redactable, turn_sources, write
 from procy.store.blobs import pack_block, unpack
 from procy.store.db import iso, open_writer
 from procy.types import FileChange, PaneEvent, Picture, Read, ToolCall, Turn
@@ -156,7 +156,7 @@ def put_turn(db: sqlite3.Connection, text: str, key: str = "S1", start: int = 0)
     )  # fmt: skip
     with write.transaction(db):
         write.put_turn(db, key, turn, str, None)
-    return write.turn_id(key, turn)
+    return turn_sources.natural_id(key, turn)
 
 
 def fill(db: sqlite3.Connection, text: str, key: str = "S1") -> str:
