@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -48,41 +49,42 @@ def test_sft_then_dpo_here(lab: Lab, small: Small) -> None:
     check(trained(lab, small, "--", "--test", str(small.test)), "sft+dpo")
 
 
+def free_ports() -> dict[str, int]:
+    """For each of Ray's: for those that it chooses itself a node waits fifteen seconds, which is short on a busy machine."""
+    names = ("port", "dashboard-port", "dashboard-agent-listen-port", "dashboard-agent-grpc-port", "runtime-env-agent-port",
+             "metrics-export-port")  # fmt: skip
+    with ExitStack() as held:
+        some = [held.enter_context(socket.socket()) for _ in names]
+        for one in some:
+            one.bind(("127.0.0.1", 0))
+        return {name: one.getsockname()[1] for name, one in zip(names, some, strict=True)}
+
+
 @pytest.fixture
 def head(tmp_path: Path) -> Iterator[str]:
     """The address of a Ray head."""
     if not RAY.exists():
         pytest.fail("Ray is not in the training environment: make train-test puts it there")
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        port, dashboard = one.getsockname()[1], other.getsockname()[1]
+    ports = free_ports()
+    dashboard = ports["dashboard-port"]
     environment = {
         **os.environ, "HOME": str(tmp_path), "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0",
         "PATH": f"{PYTHON.parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # else it takes this machine's address for 127.0.0.1
     }  # fmt: skip
-    ports = ["--port", str(port), "--dashboard-host", "127.0.0.1", "--dashboard-port", str(dashboard)]
-    words = [
-        "--head",
-        "--node-ip-address",
-        "127.0.0.1",
-        *ports,
-        "--num-cpus",
-        "2",
-        "--object-store-memory",
-        str(100 << 20),
-        "--block",
-    ]
+    words = ["--head", "--node-ip-address", "127.0.0.1", "--dashboard-host", "127.0.0.1", "--num-cpus", "2",
+             "--object-store-memory", str(100 << 20), "--block"]  # fmt: skip
+    words += [word for name, port in ports.items() for word in (f"--{name}", str(port))]
     with open(tmp_path / "ray.log", "wb") as log:
         process = subprocess.Popen([str(RAY), "start", *words], env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def answers() -> bool:
-        assert process.poll() is None, (tmp_path / "ray.log").read_text()
-        with socket.socket() as asked:
-            return asked.connect_ex(("127.0.0.1", dashboard)) == 0
+        said = (tmp_path / "ray.log").read_text()
+        assert process.poll() is None, said
+        return "Ray runtime started" in said
 
     try:
-        wait_until(answers, 180, "Ray's dashboard")
+        wait_until(answers, 180, "Ray's head")
         yield f"127.0.0.1:{dashboard}"
     finally:
         process.terminate()
