@@ -150,14 +150,15 @@ def test_fifty_megabytes_pass(lab: GatewayLab, upstream: Upstream) -> None:
 
 
 def test_a_flood_of_headers_is_refused(lab: GatewayLab, upstream: Upstream) -> None:
-    before = len(upstream.heard)
+    before, heard = ids(lab), len(upstream.heard)
     with socket.create_connection(("127.0.0.1", lab.ports["claude"]), timeout=30) as out:
         flood = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 1000) for number in range(400))
         out.sendall(
             b"POST /p/%s/v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n%s\r\n" % (lab.token.encode(), flood)
         )
         assert out.recv(100).startswith(b"HTTP/1.1 431")
-    assert len(upstream.heard) == before
+    assert len(upstream.heard) == heard
+    assert [row["outcome"] for row in new_rows(lab, before, 1)] == ["rejected"]
 
 
 def test_a_client_that_drips_is_told_and_holds_up_nobody(lab: GatewayLab, upstream: Upstream) -> None:
