@@ -60,6 +60,7 @@ class Home:
     busy: str = "esc to interrupt"
     unsend: tuple[str, ...] = ()
     ready_title: str = ""
+    refuse: str = "Escape"
 
     def transcript_files(self) -> list[Path]:
         """Oldest first."""
@@ -178,7 +179,7 @@ def gemini_home(root: Path, executable: Path, url: str, ask: bool = False, inlin
     return Home(
         "gemini", home, work, (str(executable), *([] if ask else ["--yolo"])), env, ".gemini/tmp/*/chats/session-*.jsonl",
         ready=("Type your message", "/model"), queue_key="Enter", permission_question="Allow execution of",
-        resume=("--resume", "latest"), busy="esc to cancel", ready_title="◇",
+        resume=("--resume", "latest"), busy="esc to cancel", ready_title="◇", refuse="3", unsend=("C-u",),
     )  # fmt: skip
 
 
@@ -197,7 +198,7 @@ def qwen_home(root: Path, executable: Path, url: str, ask: bool = False, inline:
     return Home(
         "qwen", home, work, (str(executable),), env, ".qwen/projects/*/chats/*.jsonl",
         ready=("Type your message", "shift + tab"), queue_key="C-q", permission_question="Allow execution of",
-        resume=("--continue",), busy="esc to cancel", unsend=("C-u",),
+        resume=("--continue",), busy="esc to cancel", refuse="4", unsend=("C-u",),
     )  # fmt: skip
 
 

@@ -210,7 +210,7 @@ def refused(driver: Driver) -> list[str]:
     ended = driver.heard().ended
     driver.type("ask: touch asked.txt")
     driver.enter()
-    driver.answer(driver.home.permission_question, "Escape")
+    driver.answer(driver.home.permission_question, driver.home.refuse)
     driver.until_ended(ended + 1)
     driver.press(*driver.home.unsend)
     driver.ask("hello again")

@@ -214,14 +214,13 @@ def _hear_gemini(lines: Iterable[dict]) -> Heard:
 def _gemini_messages(lines: Iterable[dict]) -> Iterable[dict]:
     """By id, the last form of each; not the copies of the list, which the agent writes after a cancelled call."""
     messages: dict[str, dict] = {}
-    copying = ""
+    copying = False
     for line in lines:
         if "messages" in line.get("$set", {}):
-            copying = ""
+            copying = False
         elif "id" in line:
-            if messages and _gemini_text(line).startswith("<session_context>"):
-                copying = line["timestamp"][:19]
-            if line["timestamp"][:19] != copying:
+            copying = copying or bool(messages and _gemini_text(line).startswith("<session_context>"))
+            if not copying:
                 messages[line["id"]] = line
     return messages.values()
 
