@@ -23,7 +23,7 @@ from procy.recording.rebuild import rebuild
 from procy.settings import Settings, load_settings
 from procy.settings.redact import look_again
 from procy.store import exchanges, redactable, turn_sources, write
-from procy.store.blobs import pack_block, unpack
+from procy.store.blobs import pack, pack_block, unpack
 from procy.store.db import iso, open_writer
 from procy.types import FileChange, PaneEvent, Picture, Read, ToolCall, Turn
 from tests.conftest import empty_database
@@ -167,7 +167,7 @@ def fill(db: sqlite3.Connection, text: str, key: str = "S1") -> str:
     with write.transaction(db):
         reads = [Read(NOW, 0, 80, 24, b"before " + raw[:6]), Read(NOW, 13, 80, 24, raw[6:] + b"\r\nbehind")]
         write.add_block(db, key, pack_block(reads, Picture(80, 24, b"\x1b[H" + raw)))
-        write.put_keyframe(db, key, 0, Picture(80, 24, b"\x1b[H" + raw))
+        insert(db, "keyframes", session_id=key, offset=0, columns=80, rows=24, screen=pack(b"\x1b[H" + raw))
         write.add_pane_event(db, key, PaneEvent(NOW, 0, "attach", {"x": text, "columns": 80, "rows": 24}, Picture(80, 24, raw)))
         write.add_hook_event(db, key, NOW, "Stop", json.dumps({"x": text}))
         write.add_terminal_text(db, key, 0, f"line {text}", str)
