@@ -101,6 +101,7 @@ def test_a_command_that_was_asked_for(driver: Driver, key: str, status: str) -> 
     driver.until_screen(driver.home.permission_question)
     driver.enter(key)
     driver.enter()
+    driver.until(lambda: driver.screen().rstrip().endswith("\n>"), "its prompt")
     driver.ask("hello again")
     recording = compare(driver, ["run: touch asked.txt", "hello again"])
     row = recording.rows("SELECT name, input, tool_calls.status FROM tool_calls")[0]
@@ -110,11 +111,12 @@ def test_a_command_that_was_asked_for(driver: Driver, key: str, status: str) -> 
 
 def test_states_are_told(driver: Driver) -> None:
     driver.until(lambda: state(driver)[0] == "idle", "idle at the start")
+    driver.ask("hello there", seconds=90)  # OpenCode's first answer waits for what it installs
     driver.type("slow 6")
     driver.enter()
     driver.until_screen("slow line 3")
     driver.until(lambda: state(driver)[0] == "busy", "busy", seconds=2)
-    driver.until_ended(1)
+    driver.until_ended(2)
     driver.until(lambda: state(driver)[0] == "idle", "idle", seconds=3)
 
 
