@@ -12,19 +12,21 @@ TABLES = ("turns", "forgotten")
 def next_seq(connection: sqlite3.Connection, session_id: str, started_ns: int) -> int:
     """The number of a new turn: turns are numbered by time, so later ones make room for one that is learned late.
 
-    A forgotten turn keeps its number.
+    A forgotten turn keeps its number: what began in the same millisecond goes around it.
     """
-    seq = 1 + max_seq(connection, session_id, "started_at <= ?", iso(started_ns))
-    if max_seq(connection, session_id, "seq = ?", seq):
+    at = iso(started_ns)
+    turns, forgotten = (f"SELECT max(seq) FROM {table} WHERE session_id = ? AND started_at {{}} ?" for table in TABLES)
+    behind = (turns.format("<="), forgotten.format("<"))
+    seq = 1 + max(connection.execute(query, (session_id, at)).fetchone()[0] or 0 for query in behind)
+    same = connection.execute("SELECT seq FROM forgotten WHERE session_id = ? AND started_at = ?", (session_id, at)).fetchall()
+    while (seq,) in same:
+        seq += 1
+    if any(
+        connection.execute(f"SELECT 1 FROM {table} WHERE session_id = ? AND seq = ?", (session_id, seq)).fetchone()
+        for table in TABLES
+    ):
         move(connection, session_id, seq, 1)
     return seq
-
-
-def max_seq(connection: sqlite3.Connection, session_id: str, condition: str, value: str | int) -> int:
-    """The highest number of the session's turns, forgotten ones too, for which the condition is true; 0 for none."""
-    query = f"SELECT max(seq) FROM {{}} WHERE session_id = ? AND {condition}"
-    found = [connection.execute(query.format(table), (session_id, value)).fetchone()[0] for table in TABLES]
-    return max(seq or 0 for seq in found)
 
 
 def move(connection: sqlite3.Connection, session_id: str, first: int, by: int) -> None:

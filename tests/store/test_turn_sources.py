@@ -226,3 +226,16 @@ def test_every_order_of_three_sources_gives_one_turn(template):
         (one,) = ids(template)
         assert one == turn_sources.natural_id(SESSION, order[0]), "the id by which it was known first"
     assert len(seen) == 1
+
+
+def test_turns_of_one_millisecond_keep_their_numbers_around_a_forgotten_one(db):
+    from procy.store.forgotten import note_turns
+
+    three = [told("transcript", 10, 10, key=name) for name in "abc"]
+    put(db, *three)
+    before = db.execute("SELECT id, seq FROM turns ORDER BY seq").fetchall()
+    for number in (1, 0):
+        note_turns(db, "id = ?", before[number][0], NOW)
+        rebuilt(db, three)
+        kept = [row for row in before if row[0] not in {key for (key,) in db.execute("SELECT id FROM forgotten")}]
+        assert db.execute("SELECT id, seq FROM turns ORDER BY seq").fetchall() == kept
