@@ -23,7 +23,7 @@ from procy.types import Turn
 GONE = json.dumps({"procy": REPLACED}).encode()
 SHAPE = frozenset({  # strings by which a line is understood; everything else in it is somebody's words
     "type", "subtype", "uuid", "parentUuid", "timestamp", "sessionId", "id", "call_id", "tool_use_id", "turn_id", "role",
-    "kind", "status", "stop_reason", "promptSource", "operation", "commandMode",
+    "kind", "status", "stop_reason", "promptSource", "operation", "commandMode", "provenance",
 })  # fmt: skip
 
 
