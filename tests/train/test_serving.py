@@ -34,6 +34,10 @@ pytestmark = [pytest.mark.train, pytest.mark.timeout(1400)]
 VLLM = os.environ.get("PROCY_VLLM_PYTHON", "")
 SMALL = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "512")
 PATIENCE_S = 600.0
+ALONE = {
+    "OMP_NUM_THREADS": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "TORCHDYNAMO_DISABLE": "1",  # else the first answer waits for a C++ compiler: over two minutes on a busy machine
+}  # fmt: skip
 
 
 def quiet(text: str) -> None:
@@ -60,7 +64,7 @@ class Server:
 def server(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     if request.param == "vllm" and not VLLM:
         pytest.skip("no vLLM: make vllm-test")
-    for name, value in (("VLLM_CPU_KVCACHE_SPACE", "1"), ("VLLM_CPU_OMP_THREADS_BIND", "nobind"), ("OMP_NUM_THREADS", "1")):
+    for name, value in ALONE.items():
         monkeypatch.setenv(name, value)
     server = Server(tmp_path, request.param)
     yield server
