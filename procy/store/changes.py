@@ -48,7 +48,12 @@ def put_files(connection: sqlite3.Connection, turn_id: str, rows: Iterable[tuple
 
 
 def tell_files(connection: sqlite3.Connection, turn_id: str) -> None:
-    """What git knows of a turn's files, in place of what the agent's tools told of them."""
+    """What git knows of a turn's files, in place of what the agent's tools told of them, some by names from its directory."""
+    connection.execute(
+        "DELETE FROM turn_files WHERE turn_id = :id AND path NOT LIKE '/%' AND EXISTS (SELECT 1 FROM git_files AS told "
+        "WHERE told.turn_id = :id AND substr(told.path, -length(turn_files.path) - 1) = '/' || turn_files.path)",
+        {"id": turn_id},
+    )
     connection.execute(
         "INSERT INTO turn_files (turn_id, path, change, diff) SELECT turn_id, path, change, diff FROM git_files "
         "WHERE turn_id = :id AND EXISTS (SELECT 1 FROM turns WHERE id = :id) "

@@ -60,7 +60,7 @@ def test_the_demo_records_what_it_shows(tmp_path: Path) -> None:
         assert [tuple(turn) for turn in turns] == [(prompt, "done", "transcript") for prompt in PROMPTS]
         asked = "FROM {} JOIN turns ON turns.id = turn_id WHERE origin = 'human'"
         assert connection.execute(f"SELECT count(*) {asked.format('tool_calls')}").fetchone()[0] == 8
-        assert {row[0] for row in connection.execute(f"SELECT path {asked.format('turn_files')}")} == {
+        assert {Path(row[0]).name for row in connection.execute(f"SELECT path {asked.format('turn_files')}")} == {
             "wordcount.py",
             "test_wordcount.py",
         }

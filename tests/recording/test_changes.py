@@ -135,6 +135,7 @@ def test_the_diff_of_a_turn_is_gits_and_outlives_a_rebuild(db: sqlite3.Connectio
     before = fingerprint(root)
     told = (
         FileChange(path=str(root / "a.txt"), change="modified", diff="only a part"),
+        FileChange(path="new file.txt", change="added", diff="told by its name in the directory"),
         FileChange(path="/else/where", change="added", diff="+x\n"),
     )
     key = pane.end(files=told)

@@ -38,11 +38,11 @@ def put_agent(lab: Lab, name: str) -> str:
 
 @pytest.fixture
 def watched(lab: Lab) -> Lab:
-    """A tmux server with a shell, in which Codex and aider record themselves; two programs bear these names."""
+    """A tmux server with a shell, in which Codex and goose record themselves; two programs bear these names."""
     put_agent(lab, "codex")
-    put_agent(lab, "aider")
+    put_agent(lab, "goose")
     lab.start()
-    lab.tmux("set-option", "-g", "@procy-auto", "codex aider")
+    lab.tmux("set-option", "-g", "@procy-auto", "codex goose")
     lab.procy("tmux", "watch", inside=True)
     wait_until(lab.sidecar_pid, what="the sidecar")
     return lab
@@ -63,7 +63,7 @@ def recorded_panes(lab: Lab) -> list[str]:
 
 def until_looked(lab: Lab) -> None:
     """Until the watcher has decided about an agent in a later window: it has looked at every window before."""
-    pane = lab.tmux("new-window", "-d", "-P", "-F", "#{pane_id}", "-c", str(lab.root), "aider").strip()
+    pane = lab.tmux("new-window", "-d", "-P", "-F", "#{pane_id}", "-c", str(lab.root), "goose").strip()
     show = ("display-message", "-p", "-t", pane, "#{@procy_seen}")
     wait_until(lambda: lab.tmux(*show).strip(), what=f"the later agent is recorded\n{lab.log()}")
 
@@ -97,7 +97,7 @@ def test_the_next_agent_in_the_pane_is_another_session(watched: Lab) -> None:
 
 
 def test_programs_without_a_profile_are_named_by_their_program(watched: Lab) -> None:
-    watched.type("aider")
+    watched.type("goose")
     wait_until(lambda: live(watched), what="the recording")
     assert live(watched)[0]["agent"] == "generic"
 
