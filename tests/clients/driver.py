@@ -113,8 +113,12 @@ class Driver:
 
         def gone() -> bool:
             self.press(key)
-            time.sleep(BURST)
-            return question not in self.screen()
+            end = time.monotonic() + 2  # a second Escape on an idle client opens another dialog
+            while shown := question in self.screen():
+                if time.monotonic() > end:
+                    break
+                time.sleep(0.05)
+            return not shown
 
         self.until(gone, f"{question!r} answered")
 

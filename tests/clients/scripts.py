@@ -136,7 +136,7 @@ def cleared(driver: Driver) -> list[str]:
     driver.type("/clear")
     driver.enter()
     driver.until(lambda: "before clear" not in driver.screen(), "an empty screen")
-    driver.until_screen(*driver.home.ready)
+    driver.until_screen(driver.home.ready[0])
     driver.ask("after clear")
     driver.until(lambda: len(driver.home.transcript_files()) == files + 1, "a second transcript")
     return ["before clear", "after clear"]

@@ -17,12 +17,7 @@ from tests.clients.homes import Home, codex_home
 from tests.clients.recording import Recording, begin_recording, recorded
 from tests.model_server import ModelServer
 
-pytestmark = pytest.mark.clients
-
-
-@pytest.fixture
-def client() -> str:
-    return "codex"
+pytestmark = [pytest.mark.clients, pytest.mark.parametrize("client", ["codex"])]
 
 
 @pytest.fixture
