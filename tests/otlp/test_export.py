@@ -43,7 +43,7 @@ def collector() -> Iterator[Collector]:
 def filled(tmp_path_factory) -> Path:
     """A home with the sample, and a session that has ended: a turn, two calls of tools, an exchange, and a sub-agent below."""
     places = make_home(tmp_path_factory.mktemp("home"))
-    values = {"agent": "claude-code", "agent_session_id": "conversation", "cwd": "/work/tool", "repo": "/work/tool",
+    values = {"agent": "claude-code", "agent_session_id": "conversation", "cwd": "/home/user/tool", "repo": "/home/user/tool",
               "branch": "main", "git_head": "ab" * 20, "started_at": iso(NOW), "ended_at": iso(NOW + 90 * 10**9),
               "status": "ended", "pane_id": "%1", "name": "a secret plan"}  # fmt: skip
     calls = (call(1, "Bash", command="make deploy"), call(2, "Read", "Error: not there"))
