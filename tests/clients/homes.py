@@ -157,7 +157,7 @@ def aider_home(root: Path, executable: Path, url: str, ask: bool = False, inline
     quiet = ("--no-git", "--no-check-update", "--no-analytics", "--no-show-model-warnings", "--no-show-release-notes")
     command = (str(executable), "--model", "openai/scripted", *quiet, *([] if ask else ["--yes-always"]))
     return Home(
-        "aider", home, work, command, env, "../work/.aider.chat.history.md",
+        "aider", home, work, command, env, f"../{work.name}/.aider.chat.history.md",
         ready=("Repo-map: disabled", "\n>"), queue_key="Enter", permission_question="Run shell command?",
         resume=("--restore-chat-history",), interrupt=("C-c",), start_seconds=120, read=text_lines,
     )  # fmt: skip

@@ -88,7 +88,7 @@ def test_gemini_thoughts_errors_files_and_shell() -> None:
     assert (thought.usage.output, thought.usage.reasoning, thought.model) == (50, 30, "scripted")
     assert found["error 400"].status == "error" and "scripted 400" in str(found["error 400"].error)
     (file,) = found["write: note.txt"].files
-    assert (file.path, file.change) == ("/tmp/recorded/work/note.txt", "added") and "+first line\n" in str(file.diff)
+    assert (file.path, file.change) == ("/tmp/recorded/tree/note.txt", "added") and "+first line\n" in str(file.diff)
     assert (found["!echo from shell"].kind, found["!echo from shell"].response) == ("shell", "from shell")
     printed = str(found["lines 300"].tool_calls[0].result)
     assert printed.startswith("line 1 of 300\nline 2 of 300\n") and printed.endswith("line 247 of 300\nline"), "all it was told"
@@ -145,7 +145,7 @@ def test_where_and_when_a_conversation_took_place() -> None:
             reader.feed(line)
         assert isinstance(reader, Trace) and reader.broken == 1
         place = reader.whereabouts
-        assert place.cwd == "/tmp/recorded/work" and 0 < place.began_ns < place.last_ns
+        assert place.cwd == "/tmp/recorded/tree" and 0 < place.began_ns < place.last_ns
 
 
 def test_qwen_counts_what_came_from_the_cache_once() -> None:

@@ -81,7 +81,7 @@ def test_opencode_talk() -> None:
     assert (call.name, json.loads(call.input)["command"], call.result, call.status) == ("bash", "echo hi", "hi\n", "ok")
     assert run.response[: call.response_at] == "I will run it."
     assert (run.usage.input, run.usage.output, run.usage.cache_read, run.model) == (220, 60, 2000, "scripted")
-    assert [(file.path, file.change) for file in turns["write: note.txt"].files] == [("/home/user/work/note.txt", "added")]
+    assert [(file.path, file.change) for file in turns["write: note.txt"].files] == [("/home/user/tree/note.txt", "added")]
     edit = turns["edit: note.txt"].files[0]
     assert edit.change == "modified" and "@@ -1,2 +1,2 @@\n-first line\n+changed line\n second line\n" in str(edit.diff)
     assert turns["think 1"].reasoning == "Let me think about it.\nIt has 7 characters." and turns["think 1"].usage.reasoning == 30
