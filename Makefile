@@ -47,17 +47,18 @@ demo: setup ## watch procy record and evolve a scripted agent, then look at the 
 
 test: setup ## the test suite; real tmux, real Datasette, real Chromium; no network, no agents
 	@sh scripts/need.sh chromium chromium || echo "procy: the browser tests will be skipped" >&2
+	@sh scripts/need.sh bwrap bubblewrap || echo "procy: the tests of evaluators in a sandbox will be skipped" >&2
 	@sh scripts/hosts.sh $(BIN) "$(HOSTS)"
 	@$(BIN)/python -m compileall -q procy datasette_plugins # many containers forbid Python to do that by itself
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	@sh scripts/tests.sh $(BIN) $(JOBS)
 
 clients: setup ## the same with the real Claude Code and Codex from the npm registry
 	@$(BIN)/python -m tests.clients.install || true
-	@$(BIN)/python -m pytest -m clients -n $(AGENTS) --dist worksteal --timeout 300 tests/clients
+	@sh scripts/tests.sh $(BIN) $(AGENTS) -m clients --timeout 300 tests/clients
 
 clients-all: setup ## the same with every agent that npm and PyPI give; each that is skipped says why
 	@$(BIN)/python -m tests.clients.install all || true
-	@$(BIN)/python -m pytest -m 'clients or clients_all' -n $(AGENTS) --dist worksteal --timeout 600 tests/clients
+	@sh scripts/tests.sh $(BIN) $(AGENTS) -m 'clients or clients_all' --timeout 600 tests/clients
 
 cron-test: setup ## the real cron daemon exports what is new, in a mount namespace of its own; takes two minutes, needs root
 	@PATH="$$PATH:/usr/sbin" sh scripts/need.sh cron cron || true

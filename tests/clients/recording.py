@@ -66,7 +66,7 @@ class Recording:
         )
         return ["" if row[0] == "(Bash completed with no output)" else row[0] for row in rows]
 
-    def until(self, sql: str, *values: object, seconds: float = 15.0) -> sqlite3.Row:
+    def until(self, sql: str, *values: object, seconds: float = 60.0) -> sqlite3.Row:
         end = time.monotonic() + seconds * PATIENCE
         while True:
             with suppress(Exception):
@@ -77,7 +77,7 @@ class Recording:
                 raise AssertionError(f"not within {seconds} s: {sql}\n{log.read_text() if log.exists() else ''}")
             time.sleep(0.05)
 
-    def until_turns(self, count: int, seconds: float = 15.0) -> list[sqlite3.Row]:
+    def until_turns(self, count: int, seconds: float = 60.0) -> list[sqlite3.Row]:
         """Wait for so many prompts that were answered, failed or interrupted."""
         self.until(
             "SELECT 1 FROM turns JOIN sessions ON sessions.id = session_id WHERE kind = 'prompt' AND turns.status != 'open' "

@@ -1,4 +1,7 @@
-"""Both real clients: tmux says at once what they do, for how long, and how much room is left; the user is told."""
+"""Both real clients: tmux says what they do, for how long, and how much room is left; the user is told.
+
+How soon is measured by `python -m bench attention`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,6 @@ from tests.clients.recording import Recording, begin_recording, recorded, state
 from tests.model_server import ModelServer
 
 pytestmark = pytest.mark.clients
-AT_ONCE = 1.0  # seconds
 
 
 @pytest.fixture
@@ -32,27 +34,27 @@ def count(driver: Driver, name: str) -> str:
     return driver.show(f"#{{@procy_{name}}}")
 
 
-def test_every_state_is_shown_within_a_second(driver: Driver) -> None:
+def test_every_state_is_shown(driver: Driver) -> None:
     driver.until(lambda: state(driver)[0] == "idle", "idle at the start")
     driver.type("ask: touch asked.txt")
     driver.enter()
     driver.until_screen(driver.home.permission_question)
-    driver.until(lambda: state(driver)[0] == "waiting", "waiting", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "waiting", "waiting")
     assert (count(driver, "waiting"), count(driver, "idle")) == ("1", "")
     asked = int(count(driver, "since"))
     assert 0 <= time.time() - asked < 30
     driver.answer(driver.home.permission_question, "Enter")
     driver.until_ended(1)
-    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
-    driver.type("slow 4")
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
+    driver.type("slow 6")
     driver.enter()
     driver.until_screen("slow line 2")
-    driver.until(lambda: state(driver)[0] == "busy", "busy", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "busy", "busy")
     assert (count(driver, "busy"), count(driver, "waiting")) == ("1", "")
     driver.until_ended(2)
-    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
     assert int(count(driver, "since")) >= asked
-    driver.until(lambda: " tok" in count(driver, "today"), "tokens of today", seconds=5)
+    driver.until(lambda: " tok" in count(driver, "today"), "tokens of today")
 
 
 def test_an_agent_without_hooks_of_ours_says_what_it_asks_for_too(
@@ -65,21 +67,21 @@ def test_an_agent_without_hooks_of_ours_says_what_it_asks_for_too(
         driver.type("ask: touch asked.txt")
         driver.enter()
         driver.until_screen(home.permission_question)
-        driver.until(lambda: state(driver)[0] == "waiting", "waiting", seconds=5)
-        driver.until(lambda: "touch asked.txt" in state(driver)[1], f"what it asks for, not {state(driver)}", seconds=3)
+        driver.until(lambda: state(driver)[0] == "waiting", "waiting")
+        driver.until(lambda: "touch asked.txt" in state(driver)[1], f"what it asks for, not {state(driver)}")
         driver.answer(home.permission_question, "Enter")
         driver.until_ended(1)
-        driver.until(lambda: state(driver) == ("idle", ""), "idle", seconds=3)
+        driver.until(lambda: state(driver) == ("idle", ""), "idle")
     Recording(recorded(home)).stop()
 
 
 def test_a_failed_turn_is_an_error_until_the_next_prompt(driver: Driver) -> None:
     driver.ask("error 400")
-    driver.until(lambda: state(driver)[0] == "error", "error", AT_ONCE)
-    driver.until(lambda: "400" in state(driver)[1], "the error's words", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "error", "error")
+    driver.until(lambda: "400" in state(driver)[1], "the error's words")
     assert count(driver, "error") == "1"
     driver.ask("hello again")
-    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
 
 
 def test_the_users_command_hears_of_a_question(driver: Driver, tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ def test_a_sidecar_killed_while_the_agent_asks_leaves_the_question_to_see(driver
     driver.type("ask: touch asked.txt")
     driver.enter()
     driver.until_screen(driver.home.permission_question)
-    driver.until(lambda: state(driver)[0] == "waiting", "waiting", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "waiting", "waiting")
     before = (*state(driver), count(driver, "since"))
     recording = Recording(driver.home)
     recording.stop()
@@ -107,14 +109,14 @@ def test_a_sidecar_killed_while_the_agent_asks_leaves_the_question_to_see(driver
     driver.until(lambda: (*state(driver), count(driver, "since")) == before, f"as before: {before}")
     driver.answer(driver.home.permission_question, "Enter")
     driver.until_ended(1)
-    driver.until(lambda: state(driver)[0] == "idle", "idle", AT_ONCE)
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
 
 
 def test_codex_tells_what_context_is_left(server: ModelServer, tmp_path: Path) -> None:
     home = recorded(HOMES["codex"](tmp_path, executable_of("codex"), server.url))
     with Driver(home) as driver:
         driver.ask("hello")
-        driver.until(lambda: count(driver, "context") == "100", "the context", seconds=5)
+        driver.until(lambda: count(driver, "context") == "100", "the context")
     Recording(home).stop()
 
 
@@ -127,7 +129,7 @@ def test_claudes_status_line_stays_and_is_heard(server: ModelServer, tmp_path: P
     with Driver(recorded(home), extra=extra) as driver:
         driver.ask("hello")
         driver.until_screen('mine: "version":"2')
-        driver.until(lambda: count(driver, "context") == "100", "the context", seconds=5)
+        driver.until(lambda: count(driver, "context") == "100", "the context")
         assert {path: path.read_bytes() for path in settings_files(home)} == files
         recording = Recording(driver.home)
         assert recording.until("SELECT cost_usd FROM sessions WHERE context_left = 100 AND cost_usd > 0")[0] < 1

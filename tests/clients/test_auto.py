@@ -60,7 +60,7 @@ def test_an_agent_typed_into_a_shell_is_recorded_from_its_first_prompt(home: Hom
         assert session["agent"] == {"claude": "claude-code", "codex": "codex"}[home.client]
         driver.type("/exit")
         driver.enter()
-        recording.until("SELECT 1 FROM sessions WHERE status = 'ended'", seconds=20)
+        recording.until("SELECT 1 FROM sessions WHERE status = 'ended'")
     recording.stop()
 
 

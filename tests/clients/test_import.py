@@ -49,7 +49,7 @@ def test_import_equals_the_recording(client: str, executable: Path, server: Mode
         assert "being recorded, left to that" in brought_in(home, Path(recording.places.home))
         time.sleep(3)  # the last turn is taken to have ended
         os.kill(int(driver.show("#{pane_pid}")), signal.SIGTERM)
-        recording.until("SELECT 1 FROM sessions WHERE status IN ('ended', 'lost')", seconds=20)
+        recording.until("SELECT 1 FROM sessions WHERE status IN ('ended', 'lost')")
     queries = (TURNS, CALLS, FILES, BELOW)
     live = [[tuple(row) for row in recording.rows(sql)] for sql in queries]
     assert len(live[0]) > 3 and live[1]

@@ -115,9 +115,9 @@ def test_states_are_told(driver: Driver) -> None:
     driver.type("slow 6")
     driver.enter()
     driver.until_screen("slow line 3")
-    driver.until(lambda: state(driver)[0] == "busy", "busy", seconds=2)
+    driver.until(lambda: state(driver)[0] == "busy", "busy")
     driver.until_ended(2)
-    driver.until(lambda: state(driver)[0] == "idle", "idle", seconds=3)
+    driver.until(lambda: state(driver)[0] == "idle", "idle")
 
 
 def test_send_arrives_exactly(driver: Driver, client: str) -> None:

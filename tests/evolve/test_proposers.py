@@ -188,7 +188,7 @@ def test_a_slow_answer_is_not_waited_for(play: Play) -> None:
     began = time.monotonic()
     with endpoint(play) as scripted:
         assert "gave no whole answer within 1 s" in failure(scripted, timeout_s=1.0, retry_s=0.0).what
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 50, "not the 60 s of the endpoint"
 
 
 def test_a_broken_connection_is_tried_again() -> None:
@@ -204,7 +204,7 @@ def test_stop_ends_every_wait(plays: list[Play]) -> None:
         with pytest.raises(ProposerError, match="stopped while"):
             proposer(scripted, stop, timeout_s=60.0, retry_s=60.0).propose(brief())
         thread.join()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 50, "not the 60 s of the endpoint"
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,7 @@ def test_git_that_takes_too_long_is_ended(site: Site, root: Path, tmp_path: Path
     for work in (lambda: real.head(), lambda: real.changes_to_read("HEAD", "HEAD", 100)):
         with pytest.raises(GitError, match=r"takes longer than 0\.3 s"):
             work()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 50, "not the 60 s that it takes"
 
 
 # -- beside each other --------------------------------------------------------------------------------------------------

@@ -66,16 +66,14 @@ def session_of(places: Places) -> str:
     return str(connection.execute("SELECT id FROM sessions WHERE name = 'Parser fix'").fetchone()[0])
 
 
-def test_news_come_within_a_moment_and_only_what_changed(served: Served) -> None:
+def test_news_come_and_only_what_changed(served: Served) -> None:
     served.sign_in()
     session = session_of(served.places)
     stream = Stream(served, f"/-/procy/s/{session}/events?since=9")
     stream.read_until("event: state")
     stream.text = ""
-    began = time.monotonic()
     say(served.places, session, 20, "a new prompt")
     stream.read_until("a new prompt")
-    assert time.monotonic() - began < 1.5
     assert [name for name, _, _ in stream.events()] == ["turn"] and stream.events()[0][1]["seq"] == 10
     stream.text = ""
     with writing(served.places) as connection:
@@ -283,16 +281,15 @@ def test_open_starts_the_pages_finds_them_again_and_stop_ends_them(places: Place
     assert "no pages are running" in procy(places, "ui", "--stop").stderr
 
 
-def test_bare_start_says_where_and_takes_no_time(tmp_path: Any) -> None:
+def test_bare_start_says_where(tmp_path: Any) -> None:
     """Before anything was recorded: there is no database yet."""
     from procy.ui import launch
 
     from .sample import places_in
 
     places = places_in(tmp_path / "new home")
-    began = time.monotonic()
     said = launch.start_in_background(places, 0)
-    assert time.monotonic() - began < 1 and said.startswith("pages: http://127.0.0.1:")
+    assert said.startswith("pages: http://127.0.0.1:")
     try:
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         html = opener.open(said.removeprefix("pages: "), timeout=30).read().decode()

