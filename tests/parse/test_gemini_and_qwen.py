@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from procy.parse.streams.claude import Claude
+from procy.parse.transcripts.base import Trace
 from procy.parse.transcripts.parts import plain_output
-from procy.parse.transcripts.shapes import Trace
 from procy.recording.transcripts import new_reader
 from procy.types import Turn
 

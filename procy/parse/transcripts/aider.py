@@ -14,13 +14,13 @@ An answer's end has a time only where the file was read as it grew; else a turn 
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 from procy.parse.times import from_iso_exactly
+from procy.parse.transcripts.base import Drafts
 from procy.parse.transcripts.shapes import as_json
 from procy.parse.turns import Draft
-from procy.types import Evidence, FileChange, ToolCall, Turn, TurnStatus, Usage
+from procy.types import Evidence, FileChange, TurnStatus, Usage
 
 PROMPT = re.compile(r"#### ?(.*)  $")
 TOLD = re.compile(r"> ?(.*?)(?:  )?$")
@@ -37,21 +37,15 @@ INTERRUPTED = "^C again to exit"
 UNITS = {"k": 1_000, "M": 1_000_000}
 
 
-class Reader:
+class Reader(Drafts):
     """See ``procy.types.TranscriptReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
-        self.agent_session_id = agent_session_id
-        self.current: Draft | None = None
-        self.touched: dict[str, Draft] = {}
+        super().__init__(agent_session_id)
         self.model: str | None = None
         self.is_asked = False  # the last line was one of the prompt's
         self.answer: list[str] = []  # lines since aider's last words
         self.said: list[str] = []  # aider's last words
-        self.last: Evidence | None = None
-        self.cost_usd: float | None = None
-        self.context_left = None
-        self.title = None
 
     def feed(self, line: bytes) -> None:
         stamp, tab, text = line.decode("utf-8", "replace").partition("\t")
@@ -69,24 +63,6 @@ class Reader:
         elif self.current:
             self.answer.append(text)
             self._answered(at_ns)
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        return None
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return None
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
@@ -112,7 +88,7 @@ class Reader:
         if draft and any(self.answer):
             whole = "\n".join(self.answer).strip("\n")
             draft.texts[len(draft.usages) :] = [whole] if whole else []
-            self._touch(at_ns)
+            self._touch(draft, at_ns)
 
     def _told(self, words: str, at_ns: int) -> None:
         if match := MODEL.match(words):
@@ -150,7 +126,7 @@ class Reader:
             self.cost_usd = float(cost[1])
         if draft.status in ("open", "error"):
             self._end("done", at_ns)
-        self._touch(at_ns)
+        self._touch(draft, at_ns)
 
     def _shell(self, draft: Draft, allowed: bool, at_ns: int) -> None:
         command = "\n".join(self.said)
@@ -164,20 +140,18 @@ class Reader:
 
     def _later(self, at_ns: int) -> None:
         """aider goes on after the answer: that is part of the turn."""
-        if self.current and self.current.ended_ns is not None and at_ns > self.current.ended_ns:
-            self.current.ended_ns = at_ns
-        self._touch(at_ns)
+        draft = self.current
+        if draft is None:
+            return
+        if draft.ended_ns is not None and at_ns > draft.ended_ns:
+            draft.ended_ns = at_ns
+        self._touch(draft, at_ns)
 
     def _end(self, status: TurnStatus, at_ns: int, error: str | None = None) -> None:
         if self.current:
             self.current.end(status, at_ns, error)
-            self._touch(at_ns)
+            self._touch(self.current, at_ns)
             self.last = Evidence("error" if error else "idle", error or "", self.current.ended_ns or 0)
-
-    def _touch(self, at_ns: int) -> None:
-        if self.current:
-            self.current.last_ns = max(self.current.last_ns, at_ns)
-            self.touched[self.current.key] = self.current
 
 
 def count_of(text: str | None) -> int | None:

@@ -21,9 +21,9 @@ from dataclasses import replace
 from typing import Any
 
 from procy.parse.times import from_iso
+from procy.parse.transcripts.base import Trace
 from procy.parse.transcripts.shapes import (
     UNFORESEEN,
-    Trace,
     as_amount,
     as_blocks,
     as_count,
@@ -33,7 +33,7 @@ from procy.parse.transcripts.shapes import (
     as_text,
 )
 from procy.parse.turns import Draft
-from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnKind, TurnStatus, Usage
+from procy.types import Evidence, FileChange, ToolStatus, TurnKind, TurnStatus, Usage
 
 WRAPPED = re.compile(r"\s*<(?:command|local-command|bash)-")
 TAG = re.compile(r"<([a-z][a-z-]*)>(.*?)</\1>", re.DOTALL)
@@ -48,18 +48,11 @@ class Reader(Trace):
     """See ``procy.types.TracingReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
-        super().__init__()
-        self.agent_session_id = agent_session_id
+        super().__init__(agent_session_id)
         self.calls: dict[str, Draft] = {}  # by tool use id
-        self.current: Draft | None = None
-        self.touched: dict[str, Draft] = {}
         self.queued = False  # the current turn was sent while the agent worked
         self.denied: list[tuple[Draft, str]] = []  # by the last line
         self.files: dict[str, tuple[Draft, str]] = {}  # outputs that stand in files: the call they belong to
-        self.last: Evidence | None = None
-        self.cost_usd: float | None = None
-        self.context_left = None  # it tells tokens, and not the size of the window
-        self.title: str | None = None
         self.handlers = {
             "user": self._user,
             "attachment": self._attachment,
@@ -81,11 +74,6 @@ class Reader(Trace):
             with suppress(*UNFORESEEN):
                 handler(record, self.at_ns)
 
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
     def wanted(self) -> Sequence[str]:
         return list(self.files)
 
@@ -93,13 +81,6 @@ class Reader(Trace):
         draft, key = self.files.pop(path)
         draft.calls[key] = replace(draft.calls[key], result=content.decode("utf-8", "replace"))
         self.touched[draft.key] = draft
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return self.current.pending if self.current else None
 
     # -- line types -------------------------------------------------------------------------------------------------
 
@@ -250,11 +231,6 @@ class Reader(Trace):
         if self.current:
             self.current.end(status, at_ns)
             self._touch(self.current, at_ns, Evidence("idle", status if status != "done" else "", at_ns))
-
-    def _touch(self, draft: Draft, at_ns: int, evidence: Evidence | None = None) -> None:
-        draft.last_ns = max(draft.last_ns, at_ns)
-        self.touched[draft.key] = draft
-        self.last = evidence or self.last
 
 
 def composed(text: str) -> str:

@@ -6,14 +6,14 @@ second, and from the first only the tool calls' names and arguments. A task may 
 ones were folded into it and start turns here. Text that was streaming when the user interrupted is in no line.
 """
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from procy.parse.times import from_iso, from_milliseconds
-from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_count, as_dict, as_json, as_list, as_text
+from procy.parse.transcripts.base import Trace
+from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_dict, as_json, as_list, as_text
 from procy.parse.turns import PARAGRAPH, Draft
-from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnStatus, Usage
+from procy.types import Evidence, FileChange, ToolStatus, TurnStatus, Usage
 
 BASELINE_TOKENS = 12_000  # instructions and tools; ``codex-rs/protocol``, ``percent_of_context_window_remaining``
 NAMED_IN_TEXT = ("skill", "mention")  # types of input items
@@ -23,17 +23,10 @@ class Reader(Trace):
     """See ``procy.types.TracingReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
-        super().__init__()
-        self.agent_session_id = agent_session_id
-        self.current: Draft | None = None
+        super().__init__(agent_session_id)
         self.model: str | None = None
         self.calls: dict[str, Draft] = {}
-        self.touched: dict[str, Draft] = {}
         self.early: dict[str, Usage] = {}
-        self.last: Evidence | None = None
-        self.cost_usd: float | None = None
-        self.context_left: int | None = None
-        self.title: str | None = None
         self.handlers = {
             "session_meta": self._session_meta,
             "turn_context": self._turn_context,
@@ -67,24 +60,6 @@ class Reader(Trace):
         if handler:
             with suppress(*UNFORESEEN):
                 handler(payload, self.at_ns)
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        """Rollouts refer to no other files."""
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return self.current.pending if self.current else None
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
@@ -226,10 +201,6 @@ class Reader(Trace):
         if self.current and self.current.status == "open":
             self.current.end(status, at_ns, error)
             self._touch(self.current, at_ns)
-
-    def _touch(self, draft: Draft, at_ns: int) -> None:
-        draft.last_ns = max(draft.last_ns, at_ns)
-        self.touched[draft.key] = draft
 
 
 def content_text(content: object) -> str:

@@ -19,10 +19,11 @@ from contextlib import suppress
 from typing import Any
 
 from procy.parse.times import from_iso
+from procy.parse.transcripts.base import Trace
 from procy.parse.transcripts.parts import file_change, prompt_of, read_usage, response_of, status_of, texts_of
-from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_dict, as_json, as_list, as_text
+from procy.parse.transcripts.shapes import UNFORESEEN, as_dict, as_json, as_list, as_text
 from procy.parse.turns import Draft
-from procy.types import Evidence, ToolCall, Turn, TurnStatus
+from procy.types import Evidence, TurnStatus
 
 CONTEXT = "<session_context>"
 DIRECTORY = re.compile(r"^- \*\*Workspace Directories:\*\*\n  - (.+)$", re.MULTILINE)
@@ -39,17 +40,10 @@ class Reader(Trace):
     """See ``procy.types.TranscriptReader``. Where a conversation took place stands in the session's context only."""
 
     def __init__(self, agent_session_id: str) -> None:
-        super().__init__()
-        self.agent_session_id = agent_session_id
-        self.current: Draft | None = None
+        super().__init__(agent_session_id)
         self.owners: dict[str, Draft] = {}  # turns by the agent's messages
         self.edits: set[str] = set()  # calls whose change of a file is known
         self.copies_ns = 0  # when the agent began to write its list again
-        self.touched: dict[str, Draft] = {}
-        self.last: Evidence | None = None
-        self.cost_usd: float | None = None
-        self.context_left: int | None = None
-        self.title: str | None = None
         self.handlers = {"user": self._user, "gemini": self._answer, "error": self._error, "info": self._info}
 
     def feed(self, line: bytes) -> None:
@@ -69,24 +63,6 @@ class Reader(Trace):
             for message in as_list(record.get("messages")):  # a document of an older version
                 with suppress(*UNFORESEEN):
                     self._message(as_dict(message))
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        """The agent refers to no files."""
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return self.current.pending if self.current else None
 
     # -- messages -----------------------------------------------------------------------------------------------------
 
@@ -184,7 +160,3 @@ class Reader(Trace):
         if self.current and self.current.status == "open":
             self.current.end(status, at_ns, error)
             self._touch(self.current, at_ns)
-
-    def _touch(self, draft: Draft, at_ns: int) -> None:
-        draft.last_ns = max(draft.last_ns, at_ns)
-        self.touched[draft.key] = draft

@@ -15,15 +15,16 @@ Seen in version 1.18.33: ``{"id", "seq", "type", "data"}``, where ``type`` ends 
 A fork has copies of the messages under new names; only their times are the same. A turn is therefore named by the time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from procy.parse.times import from_milliseconds
+from procy.parse.transcripts.base import Drafts
 from procy.parse.transcripts.shapes import UNFORESEEN, as_amount, as_count, as_dict, as_json, as_list, as_text, read_record
 from procy.parse.turns import PARAGRAPH, Draft
-from procy.types import Evidence, FileChange, ToolCall, ToolStatus, Turn, TurnStatus, Usage
+from procy.types import Evidence, FileChange, ToolStatus, TurnStatus, Usage
 
 SHELL_WORDS = "The following tool was executed by the user"
 UNNAMED = ("New session - ", "Child session - ")
@@ -31,24 +32,18 @@ NOT_FINAL = ("tool-calls", "unknown", "")
 REFUSED = ("rejected permission", "user dismissed", "prevents you from using")
 
 
-class Reader:
+class Reader(Drafts):
     """See ``procy.types.TranscriptReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
-        self.agent_session_id = agent_session_id
+        super().__init__(agent_session_id)
         self.asked: dict[str, int] = {}  # user messages whose text has not come: when they were made, in ms
         self.drafts: dict[str, Draft] = {}  # by the id of the user's message
         self.answers: dict[str, Draft] = {}  # by the id of the assistant's message
         self.outlines: dict[str, dict[str, str | None]] = {}  # by turn: its texts by part, None for a call, in their order
         self.refused: set[str] = set()  # messages with a call that the user refused without a word: the agent stops there
         self.thoughts: dict[str, dict[str, str]] = {}
-        self.current: Draft | None = None
-        self.touched: dict[str, Draft] = {}
         self.at_ns = 0
-        self.last: Evidence | None = None
-        self.cost_usd: float | None = None
-        self.context_left = None  # it tells tokens, and not the size of the window
-        self.title: str | None = None
         self.handlers: dict[str, Callable[[dict[str, Any]], None]] = {
             "session.created": self._session,
             "session.updated": self._session,
@@ -70,24 +65,6 @@ class Reader:
         if handler := self.handlers.get(name):
             with suppress(*UNFORESEEN):
                 handler(as_dict(record.get("data")))
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        return None
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return self.current.pending if self.current else None
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
@@ -224,10 +201,6 @@ class Reader:
         draft.end(status, at_ns, error)
         self._touch(draft, at_ns)
         self.last = Evidence("error", error or "", at_ns) if status == "error" else Evidence("idle", "", at_ns)
-
-    def _touch(self, draft: Draft, at_ns: int) -> None:
-        draft.last_ns = max(draft.last_ns, at_ns)
-        self.touched[draft.key] = draft
 
 
 def refusal(words: str, metadata: dict[str, Any]) -> ToolStatus:

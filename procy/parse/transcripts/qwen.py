@@ -14,15 +14,15 @@ No line says that a turn is over: it is when a message has no calls.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from procy.parse.times import from_iso
+from procy.parse.transcripts.base import Trace
 from procy.parse.transcripts.parts import file_change, prompt_of, read_usage, response_of, status_of, texts_of
-from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_dict, as_json, as_list, as_text
+from procy.parse.transcripts.shapes import UNFORESEEN, as_dict, as_json, as_list, as_text
 from procy.parse.turns import Draft
-from procy.types import Evidence, ToolCall, Turn, TurnKind, TurnStatus
+from procy.types import Evidence, TurnKind, TurnStatus
 
 TOKENS = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount", "thoughtsTokenCount")
 FOLDED = "mid_turn_user_message"
@@ -32,16 +32,9 @@ class Reader(Trace):
     """See ``procy.types.TranscriptReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
-        super().__init__()
-        self.agent_session_id = agent_session_id
-        self.current: Draft | None = None
+        super().__init__(agent_session_id)
         self.calls: dict[str, Draft] = {}
         self.is_whole = False  # the model's next message came to its end
-        self.touched: dict[str, Draft] = {}
-        self.last: Evidence | None = None
-        self.cost_usd: float | None = None
-        self.context_left: int | None = None
-        self.title: str | None = None
         self.handlers = {
             "user": self._user,
             "assistant": self._assistant,
@@ -57,24 +50,6 @@ class Reader(Trace):
         if handler := self.handlers.get(as_text(record.get("type"))):
             with suppress(*UNFORESEEN):
                 handler(record, at_ns)
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        """Transcripts refer to no other files."""
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return self.current.pending if self.current else None
 
     # -- line types ---------------------------------------------------------------------------------------------------
 
@@ -173,7 +148,3 @@ class Reader(Trace):
             self.current.end(status, at_ns, error)
             self._touch(self.current, at_ns)
             self.last = Evidence("idle", "" if status == "done" else status, at_ns)
-
-    def _touch(self, draft: Draft, at_ns: int) -> None:
-        draft.last_ns = max(draft.last_ns, at_ns)
-        self.touched[draft.key] = draft

@@ -6,28 +6,21 @@ answer; ``actions`` are tool calls that were read from the screen. Times are sec
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 from procy.parse.times import from_milliseconds
-from procy.parse.transcripts.shapes import UNFORESEEN, Trace, as_text
+from procy.parse.transcripts.base import Trace
+from procy.parse.transcripts.shapes import UNFORESEEN, as_text
 from procy.parse.turns import Draft
-from procy.types import Evidence, ToolCall, Turn
 
 
 class Reader(Trace):
     """See ``procy.types.TracingReader``."""
 
     def __init__(self, agent_session_id: str) -> None:
-        super().__init__()
-        self.agent_session_id = agent_session_id
+        super().__init__(agent_session_id)
         self.drafts: dict[int, Draft] = {}  # by turn_num: the last prompt of that number
-        self.touched: dict[str, Draft] = {}
-        self.title: str | None = None
-        self.cost_usd = None
-        self.context_left = None
-        self.pending: ToolCall | None = None
 
     def feed(self, line: bytes) -> None:
         record = self.record(line)
@@ -42,20 +35,6 @@ class Reader(Trace):
                 self._turn(record, at_ns)
             elif record["table"] == "actions":
                 self._action(record, at_ns)
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        """Its rows refer to no files."""
-
-    def evidence(self) -> Evidence | None:
-        return None
 
     def _turn(self, record: dict[str, Any], at_ns: int) -> None:
         number, text = int(record["turn_num"]), as_text(record["content"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from procy.types import Whereabouts
-
 UNFORESEEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)  # what a line of an unknown shape may raise
 DECODER = json.JSONDecoder(parse_constant=lambda _: None)  # made once: that costs as much as a line
 MOST = 1 << 53  # what a JSON number holds exactly
@@ -21,35 +19,6 @@ def read_record(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
-
-
-class Trace:
-    """What a reader notes of its lines beside turns; see ``procy.types.TracingReader``."""
-
-    def __init__(self) -> None:
-        self.at_ns = 0  # of the last line that has a time
-        self.broken = 0
-        self.began_ns = 0
-        self.place: dict[str, str] = {}
-
-    def record(self, line: bytes) -> dict[str, Any] | None:
-        """As ``read_record``; a line that has no object is counted, unless it is blank."""
-        found = read_record(line)
-        self.broken += found is None and bool(line.strip())
-        return found
-
-    def told(self, at_ns: int | None, **place: object) -> int:
-        """A line's time, where it has one, and the directory, branch and commit that it names. Returns the time that it is."""
-        self.at_ns = at_ns or self.at_ns
-        self.began_ns = self.began_ns or self.at_ns
-        for name, value in place.items():
-            if isinstance(value, str) and value:
-                self.place.setdefault(name, value)
-        return self.at_ns
-
-    @property
-    def whereabouts(self) -> Whereabouts:
-        return Whereabouts(**self.place, began_ns=self.began_ns, last_ns=self.at_ns)
 
 
 def as_dict(value: object) -> dict[str, Any]:

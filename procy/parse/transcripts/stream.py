@@ -6,7 +6,6 @@ not say so, when its next turn begins; messages that begin one turn together sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -14,9 +13,10 @@ from procy.parse.streams.dialects import Stream
 from procy.parse.streams.events import Event
 from procy.parse.streams.odd import LONGEST
 from procy.parse.streams.stamp import Stamped, read_stamped
+from procy.parse.transcripts.base import Drafts
 from procy.parse.transcripts.shapes import UNFORESEEN, as_count, as_list, as_text, read_record
 from procy.parse.turns import Draft
-from procy.types import Evidence, ToolCall, ToolStatus, Turn, TurnStatus, Usage
+from procy.types import Evidence, ToolStatus, TurnStatus, Usage
 
 TOLD = ("text", "thinking", "call")
 
@@ -30,28 +30,23 @@ class Waiting(NamedTuple):
     at_ns: int
 
 
-class Reader:
+class Reader(Drafts):
     """See ``procy.types.TranscriptReader``. ``agent_session_id`` is the stream's own name, or that and, behind a slash,
     the call that started a sub-agent of it; turns carry the agent's."""
 
     def __init__(self, agent_session_id: str) -> None:
-        self.stream_id = agent_session_id
+        super().__init__(agent_session_id)
         self.conversation: str | None = None
         self.stream = Stream(agent_session_id.partition("/")[2])
         self.generation = 0
         self.model: str | None = None
-        self.current: Draft | None = None
         self.waiting: list[Waiting] = []
         self.begun: Stamped | None = None  # where a turn began of which no message is known yet
         self.typed: list[str] = []  # lines that are not JSON: a prompt, to an agent that reads one
         self.argument = ""  # the last word of its command: a prompt, where nothing is sent
-        self.touched: dict[str, Draft] = {}
-        self.last: Evidence | None = None
         self.costs: dict[int, float] = {}  # by generation
         self.record: dict[str, Any] | None = None  # of the last line, where it is an object
         self.ended: int | None = None  # the exit status of the last process, once the stream is over
-        self.context_left: int | None = None
-        self.title: str | None = None
 
     def feed(self, line: bytes) -> None:
         stamped = read_stamped(line)
@@ -67,28 +62,6 @@ class Reader:
             for event in events:
                 with suppress(*UNFORESEEN):
                     self._take(event, stamped)
-
-    def changed(self) -> Sequence[Turn]:
-        turns = [draft.freeze() for draft in self.touched.values()]
-        self.touched.clear()
-        return sorted(turns, key=lambda turn: turn.started_ns)
-
-    def wanted(self) -> Sequence[str]:
-        return ()
-
-    def give(self, path: str, content: bytes) -> None:
-        """Streams refer to no files."""
-
-    def evidence(self) -> Evidence | None:
-        return self.last
-
-    @property
-    def cost_usd(self) -> float | None:
-        return sum(self.costs.values()) if self.costs else None
-
-    @property
-    def pending(self) -> ToolCall | None:
-        return self.current.pending if self.current else None
 
     # -- lines --------------------------------------------------------------------------------------------------------
 
@@ -201,6 +174,7 @@ class Reader:
     def _finish(self, event: Event, stamped: Stamped) -> None:
         if event.cost_usd is not None:
             self.costs[stamped.generation] = event.cost_usd
+            self.cost_usd = sum(self.costs.values())
         draft = self.current
         if draft is None or draft.status != "open":
             return
@@ -229,8 +203,3 @@ class Reader:
         if self.current and self.current.status == "open":
             self.current.end(status, at_ns)
             self._touch(self.current, at_ns, Evidence("idle", "" if status == "done" else status, at_ns))
-
-    def _touch(self, draft: Draft, at_ns: int, evidence: Evidence) -> None:
-        draft.last_ns = max(draft.last_ns, at_ns)
-        self.touched[draft.key] = draft
-        self.last = evidence
