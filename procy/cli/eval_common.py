@@ -17,8 +17,9 @@ from procy import ids
 from procy.cli.common import pane_here, printable, table
 from procy.errors import HandleError, ProcyError
 from procy.evaluate.contract import Contract, Metric
+from procy.evaluate.job import Job
 from procy.evaluate.register import Evaluator, find_evaluator
-from procy.evaluate.run import Job, Sample, measure
+from procy.evaluate.run import Sample, measure
 from procy.git import Repo, find_repo
 from procy.places import Places, make_home
 from procy.recording.start import find_spool

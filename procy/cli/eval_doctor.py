@@ -16,9 +16,10 @@ from procy.cli.eval_show import sandbox_missing
 from procy.cli.finding import Finding
 from procy.evaluate.check import by_turns, empty_candidate, escapees, subjects, tampered_candidates
 from procy.evaluate.contract import Contract
+from procy.evaluate.job import Job
 from procy.evaluate.noise import Noise, apart, noises
 from procy.evaluate.register import Evaluator
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.run import Sample
 from procy.evolve.gate import Gate
 from procy.git import Repo
 from procy.places import Places

@@ -7,9 +7,10 @@ import click
 from procy.cli.common import db_option, json_option, places_of, print_json, printable
 from procy.cli.eval_common import as_json, evaluator_here, keep, metrics_table, say, session_here, status_text, watched
 from procy.evaluate.contract import STAGES
+from procy.evaluate.job import Job
 from procy.evaluate.pinned import hash_of
 from procy.evaluate.register import Evaluator
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.run import Sample
 from procy.evolve.feedback import items
 from procy.git import Repo
 from procy.store import evaluations

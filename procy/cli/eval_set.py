@@ -11,8 +11,9 @@ from procy.cli.eval_common import HIDDEN, as_json, keep, metrics_table, repo_her
 from procy.errors import ConfigError
 from procy.evaluate.contract import Direction
 from procy.evaluate.draft import Draft, Wish, draft_of, rejudged
+from procy.evaluate.job import Job
 from procy.evaluate.register import Evaluator, pin, register
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.run import Sample
 from procy.git import Repo
 from procy.places import Places
 

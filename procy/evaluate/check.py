@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from procy.evaluate.globs import matching
+from procy.evaluate.job import Job
 from procy.evaluate.process import Command, run
 from procy.evaluate.register import Evaluator
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.run import Sample
 from procy.git import Repo
 
 MESSAGE = "procy: of no other use than a test of the evaluator"

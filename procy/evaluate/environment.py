@@ -6,15 +6,12 @@ import fnmatch
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from procy.evaluate import legacy
 from procy.evaluate.checkout import Checkout
 from procy.evaluate.contract import Stage
+from procy.evaluate.job import Job
 from procy.places import Places
-
-if TYPE_CHECKING:
-    from procy.evaluate.run import Job
 
 ALWAYS = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ")
 

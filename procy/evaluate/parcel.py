@@ -15,9 +15,10 @@ from typing import Any
 
 from procy.errors import EvaluatorError
 from procy.evaluate.contract import from_json
+from procy.evaluate.job import Job
 from procy.evaluate.pinned import is_whole, keep
 from procy.evaluate.register import Evaluator
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.run import Sample
 from procy.git import Repo
 
 PLAIN = ("commit", "stage", "seed", "base_commit", "try_id", "session_id", "run_id", "iteration")

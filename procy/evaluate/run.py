@@ -29,12 +29,12 @@ from procy.evaluate.contract import Contract, Stage
 from procy.evaluate.environment import environment_of
 from procy.evaluate.globs import matching
 from procy.evaluate.host import Stopped, turn_of_host
+from procy.evaluate.job import Job
 from procy.evaluate.pinned import lay
 from procy.evaluate.process import Command, Ended, run, shell_words
 from procy.evaluate.register import Evaluator
 from procy.evaluate.result import Result, read_result
 from procy.evaluate.sandbox import Room, why_not, wrapped
-from procy.git import Repo
 from procy.parse.redact import mask
 from procy.places import Places
 
@@ -45,24 +45,6 @@ EXIT_CPU, EXIT_FILE = 128 + 24, 128 + 25  # SIGXCPU, SIGXFSZ
 ATTEMPTS = 3
 PAUSES_S = (0.5, 2.0)
 NO_RESULT = "it ended well, but gave no result: neither a file at $PROCY_OUT nor a JSON object on a line"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What to measure. ``base_commit``: what the candidate started from, in comparison with which it must not have changed
-    anything that is protected; "" where nobody is under suspicion."""
-
-    evaluator: Evaluator
-    repo: Repo
-    commit: str
-    stage: str = "full"
-    seed: int | None = None
-    base_commit: str = ""
-    try_id: str = ""
-    session_id: str = ""
-    run_id: str = ""
-    iteration: int = 0
-    files_changed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from procy.capture.tmux import Tmux
 from procy.errors import TmuxError
-from procy.evolve.__main__ import carry_out
+from procy.evolve.carry_out import carry_out
 from procy.evolve.loop import Ending
 from procy.evolve.plan import plan_from
 from procy.places import Places

@@ -8,7 +8,8 @@ from statistics import fmean
 from typing import Any
 
 from procy import ids
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.job import Job
+from procy.evaluate.run import Sample
 from procy.evolve.archive import choice_of
 from procy.evolve.gate import Claim, Verdict
 from procy.evolve.lane import Pause

@@ -28,9 +28,9 @@ from procy.stream.listen import Lines
 from procy.stream.mirror import mirrored
 from procy.stream.options import Options
 from procy.stream.orders import Aside, alias_order, parse_order, refusal
+from procy.stream.passage import IN, LAST_WORDS_S, Passage, Said
 from procy.stream.pump import CHUNK
 from procy.stream.restart import Act, Machine, Order
-from procy.stream.run import IN, LAST_WORDS_S, Passage, Said
 from procy.stream.table import Message, Table
 from procy.stream.watchdog import Watchdog
 from procy.stream.writer import Writer

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from procy.evaluate.contract import Contract
+from procy.evaluate.job import Job
 from procy.evaluate.reading import read_file
 from procy.evaluate.register import Evaluator, own_files, register
-from procy.evaluate.run import Job, Sample, measure
+from procy.evaluate.run import Sample, measure
 from procy.git import Repo, find_repo
 from procy.places import Places, make_home
 

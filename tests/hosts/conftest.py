@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from procy.evaluate.contract import Metric
-from procy.evaluate.run import Job
+from procy.evaluate.job import Job
 from procy.hosts import ssh
 from procy.settings import Settings
 from procy.settings.evolve import HostSettings

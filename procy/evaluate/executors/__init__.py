@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from procy.errors import ConfigError
-from procy.evaluate.run import Job, Sample
+from procy.evaluate.job import Job
+from procy.evaluate.run import Sample
 from procy.places import Places
 from procy.settings import Settings
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from procy.evaluate.contract import Contract
 from procy.evaluate.executors.slots import Slots
 from procy.evaluate.host import Stopped
-from procy.evaluate.run import Job, Sample, infra, measure
+from procy.evaluate.job import Job
+from procy.evaluate.run import Sample, infra, measure
 from procy.places import Places
 
 

@@ -17,8 +17,9 @@ from procy.errors import ConfigError, EvaluatorError, MissingExtra, ProcyError
 from procy.evaluate.executors.local import cores_of
 from procy.evaluate.guest import measure_parcel
 from procy.evaluate.host import Stopped
+from procy.evaluate.job import Job
 from procy.evaluate.parcel import job_json, pack, sample_from
-from procy.evaluate.run import Job, Sample, infra
+from procy.evaluate.run import Sample, infra
 from procy.hosts.mirror import key_of, packed
 
 try:

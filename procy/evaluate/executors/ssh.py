@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from procy.errors import ConfigError, HostError
 from procy.evaluate.executors.slots import Slots
 from procy.evaluate.host import Stopped
+from procy.evaluate.job import Job
 from procy.evaluate.parcel import job_json, pack, sample_from
-from procy.evaluate.run import Job, Sample, infra
+from procy.evaluate.run import Sample, infra
 from procy.hosts.mirror import key_of, push
 from procy.hosts.ssh import Host, host_of
 from procy.hosts.talk import ask
