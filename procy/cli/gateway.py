@@ -15,7 +15,7 @@ from procy.errors import ConfigError
 from procy.gateway import address, launch
 from procy.gateway.address import SERVICES, Running
 from procy.places import Places
-from procy.settings import Settings, load_settings
+from procy.settings import load_settings
 from procy.store.db import open_reader
 
 SUBCOMMANDS = {  # of other modules: module and attribute
@@ -67,8 +67,8 @@ def gateway_command() -> None:
 def start_command(as_json: bool, db: str | None) -> None:
     """Start the gateway in the background, where it is not up."""
     places = places_of(db)
-    settings = load_settings(places)
-    show(launch.up(places), settings, as_json)
+    load_settings(places)  # says now what it could only log
+    show(launch.up(places), places, as_json)
 
 
 @gateway_command.command("run")
@@ -99,9 +99,9 @@ def stop_command(db: str | None) -> None:
 def restart_command(as_json: bool, db: str | None) -> None:
     """End the gateway and start it again."""
     places = places_of(db)
-    settings = load_settings(places)
+    load_settings(places)  # one that is wrong must not end what runs
     launch.stop(places)
-    show(launch.up(places), settings, as_json)
+    show(launch.up(places), places, as_json)
 
 
 @gateway_command.command("status")
@@ -117,7 +117,7 @@ def status_command(as_json: bool, db: str | None) -> None:
         else:
             say("the gateway is not running. Start it with: procy gateway start")
         return
-    show(found, load_settings(places), as_json)
+    show(found, places, as_json)
 
 
 @gateway_command.command("logs")
@@ -169,7 +169,7 @@ def shown(count: object) -> str:
     return "" if count is None else str(count)
 
 
-def show(found: Running, settings: Settings, as_json: bool) -> None:
+def show(found: Running, places: Places, as_json: bool) -> None:
     """The gateway's own word about itself, a row for each service."""
     health = {service: ask(found, service) for service in SERVICES}
     if as_json:
@@ -192,8 +192,11 @@ def show(found: Running, settings: Settings, as_json: bool) -> None:
         say(f"calls wait to be recorded ({recorder.get('waiting')}): {recorder['error']}")
     if found.version != __version__:
         say(f"it is version {found.version}, this is {__version__}: procy gateway restart")
-    if settings.gateway.token == "optional":
-        say("it takes calls without a token; whoever uses this machine may make them")
+    try:
+        if load_settings(places).gateway.token == "optional":
+            say("it takes calls without a token; whoever uses this machine may make them")
+    except ConfigError as error:
+        say(f"the settings before stay in force: {error}")
 
 
 def ask(found: Running, service: str, seconds: float = 5.0) -> dict[str, object]:

@@ -71,6 +71,8 @@ def switches_command(as_json: bool, db: str | None) -> None:
     if as_json:
         print_json([asdict(one) for one in found])
         return
+    if not found:
+        click.echo("nothing was switched yet: procy gateway use NAME", err=True)
     rows = [
         {
             "TIME": datetime.fromtimestamp(one.at).strftime("%Y-%m-%d %H:%M:%S"),

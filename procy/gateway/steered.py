@@ -42,7 +42,7 @@ class Steered:
     def __init__(self, places: Places, environment: Mapping[str, str], draw: random.Random, clocks: Clocks | None = None) -> None:
         """Waits for keys that other programs give. Raises ConfigError for settings that are wrong."""
         self.clocks = clocks or Clocks()
-        self.config = Config(places, self.clocks.steady)
+        self.config = Config(places)
         self.file = StateFile(places)
         self.pool = Pool(draw, self.file.read().health)
         self.keys = KeyChain(environment, self.clocks.steady)

@@ -75,6 +75,12 @@ def test_start_status_logs_restart_stop(lab: Lab) -> None:
     wait_until(lambda: lab.rows("SELECT 1 FROM exchanges WHERE outcome = 'ok'"))
     (row,) = json.loads(lab.procy("gateway", "logs", "--json").stdout)
     assert (row["upstream"], row["input_tokens"]) == ("here", 7)
+    assert "nothing was switched yet" in lab.procy("gateway", "switches").stderr
+    good = Path(lab.places.config).read_text()
+    Path(lab.places.config).write_text(good + "\nnonsense = 1\n")
+    status = lab.procy("gateway", "status")
+    assert "the settings before stay in force" in status.stderr and "here" in status.stdout and post(lab, port) == 200
+    Path(lab.places.config).write_text(good)
     assert "/messages" in lab.procy("gateway", "logs").stdout and "serving" in lab.procy("gateway", "logs", "--process").stdout
     other = json.loads(lab.procy("gateway", "restart", "--json").stdout)
     assert other["pid"] != started["pid"]
