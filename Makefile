@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help setup assets demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
+.PHONY: help audit setup assets demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -99,12 +99,17 @@ fuzz: setup ## every reader of foreign bytes, guided by coverage (SECONDS=60 eac
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
-lint: setup ## ruff, mypy, import layers, documentation that agrees with the program
+lint: setup ## ruff, mypy, import layers, documentation that agrees with the program; and audit
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python scripts/docs.py --check
+	@$(MAKE) --no-print-directory audit
+
+audit: setup ## what the index knows of vulnerabilities in the pinned packages, by pip-audit
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	@$(BIN)/python scripts/audit.py
 
 docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.md
 	@$(BIN)/python scripts/docs.py
