@@ -12,6 +12,7 @@ from procy.otlp.span import Group, Span, Value
 
 try:
     from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import DecodeError
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -21,6 +22,7 @@ except ImportError as error:
 
 SCOPE = "procy"
 IDS = ("traceId", "spanId", "parentSpanId")  # in JSON these are hexadecimal, other bytes base64
+UNREADABLE = (DecodeError, AttributeError, TypeError, ValueError)  # of an answer, which then says nothing
 TYPES = {"http/protobuf": "application/x-protobuf", "http/json": "application/json"}
 
 
@@ -50,7 +52,7 @@ def rejected(answer: bytes, protocol: str) -> tuple[int, str]:
             return int(said.get("rejectedSpans", 0)), str(said.get("errorMessage", ""))
         success = ExportTraceServiceResponse.FromString(answer).partial_success
         return int(success.rejected_spans), str(success.error_message)
-    except Exception:  # noqa: BLE001  a collector's answer that cannot be read says nothing, and protobuf has errors of its own
+    except UNREADABLE:
         return 0, ""
 
 
