@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,7 @@ from procy.errors import StoreError
 from procy.places import find_places
 from procy.settings import load_settings
 from procy.ui import guard
-from procy.ui.pages import Pages, pages_of, set_pragmas
+from procy.ui.pages import Pages, all_pages, open_pages, pages_of, set_pragmas
 
 
 @hookimpl
@@ -36,16 +37,16 @@ def startup(datasette: Datasette) -> None:
     handle_exception.rich = None  # it prints every local variable to the log, and fails itself for unknown addresses
 
     async def poll(datasette: Datasette) -> None:
-        pages = pages_of(datasette)
         with suppress(StoreError):  # none of these databases is ours: no news
-            await pages.hub.run(await pages.database())
+            await asyncio.gather(*[one.hub.run(await one.database()) for one in await open_pages(datasette)])
 
     datasette.add_background_task(poll, name="procy: news for open pages")
 
 
 @hookimpl
 def shutdown(datasette: Datasette) -> None:
-    pages_of(datasette).hub.close()
+    for pages in all_pages(datasette):
+        pages.hub.close()
 
 
 @hookimpl
@@ -58,7 +59,7 @@ def permission_resources_sql(actor: dict[str, Any] | None, action: str) -> Permi
 @hookimpl
 def forbidden(datasette: Datasette, request: Request) -> Response | None:
     if datasette.default_deny and not request.actor:
-        return pages_of(datasette).html("signed_out.html", {}, status=403)
+        return pages_of(datasette, request).html("signed_out.html", {}, status=403)
     return None
 
 
@@ -75,7 +76,7 @@ FOR_EVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 async def static(datasette: Datasette, request: Request, send: guard.Send) -> Any:
     """Nothing in there is anybody's: the page that asks to sign in has its style, too."""
     guard.only_read(request)
-    assets = pages_of(datasette).assets
+    assets = pages_of(datasette, request).assets
     kept = request.url_vars.get("version") == assets.version()
     return await asgi_static(assets.folder, headers=FOR_EVER if kept else None)(request, send)
 

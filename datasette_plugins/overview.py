@@ -17,7 +17,7 @@ from procy.errors import StoreError
 from procy.store.queries import all_queries
 from procy.ui import guard, words
 from procy.ui.overview import LEAST_CALLS, RANGES, charts, figures, questions, range_of, since
-from procy.ui.pages import Pages, pages_of
+from procy.ui.pages import Pages, open_pages, pages_in, pages_of
 
 PAGES_OF = {"turn_id": "t", "session_id": "s", "run_id": "run", "try_id": "try"}
 
@@ -47,23 +47,27 @@ def in_dollars(amount: float) -> str:
 def startup(datasette: Datasette) -> Callable[[], Awaitable[None]]:
     async def add_queries() -> None:
         with suppress(StoreError):  # none of these databases is ours
-            database = await pages_of(datasette).database()
-            for query in all_queries().values():
-                about = " ".join([query.about, *(f"{name}: {what}." for name, what in query.parameters.items())])
-                await datasette.add_query(
-                    database.name, query.name, query.sql, title=query.title, description=about,
-                    parameters=list(query.parameters), source="procy",
-                )  # fmt: skip
+            for pages in await open_pages(datasette):
+                await add_queries_to(datasette, (await pages.database()).name)
 
     return add_queries
 
 
+async def add_queries_to(datasette: Datasette, database: str) -> None:
+    for query in all_queries().values():
+        about = " ".join([query.about, *(f"{name}: {what}." for name, what in query.parameters.items())])
+        await datasette.add_query(
+            database, query.name, query.sql, title=query.title, description=about,
+            parameters=list(query.parameters), source="procy",
+        )  # fmt: skip
+
+
 @hookimpl
-def render_cell(value: Any, column: str, table: str | None, datasette: Datasette) -> Markup | None:
+def render_cell(value: Any, column: str, table: str | None, database: str, datasette: Datasette) -> Markup | None:
     """In what a query found, an id leads to the page of what it names."""
     if table is not None or column not in PAGES_OF or not isinstance(value, str) or not re.fullmatch(r"[0-9A-Z]{26}", value):
         return None
-    return Markup('<a href="{}/{}/{}">{}</a>').format(pages_of(datasette).root, PAGES_OF[column], value, value)
+    return Markup('<a href="{}/{}/{}">{}</a>').format(pages_in(datasette, database).root, PAGES_OF[column], value, value)
 
 
 @hookimpl

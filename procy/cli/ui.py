@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from procy.cli.common import db_option, places_of, reader
-from procy.errors import HandleError
+from procy.errors import ConfigError, HandleError
 from procy.settings import load_settings
 from procy.store import read
 from procy.ui import address, launch
@@ -19,8 +19,12 @@ from procy.ui import address, launch
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on (default 7862, or [ui] port); 0 for any.")
 @click.option("--open/--no-browser", "browser", default=None, help="Open the pages in the browser (default: where there is one).")
 @click.option("--stop", is_flag=True, help="End the pages that run in the background.")
+@click.option(
+    "--beside", type=click.Path(exists=True, dir_okay=False, resolve_path=True), multiple=True, metavar="FILE",
+    help="A further database whose pages stand beside; repeatable.",
+)  # fmt: skip
 @db_option
-def ui_command(port: int | None, browser: bool | None, stop: bool, db: str | None) -> None:
+def ui_command(port: int | None, browser: bool | None, stop: bool, beside: tuple[str, ...], db: str | None) -> None:
     """Show sessions, conversations and terminals in the browser.
 
     Serves on 127.0.0.1 until Ctrl-C and prints a link that signs one browser in. Where the pages run already, it only
@@ -37,10 +41,12 @@ def ui_command(port: int | None, browser: bool | None, stop: bool, db: str | Non
     if wants_browser(browser):
         show(link)
     if claimed is None:
+        if beside:
+            raise ConfigError("the pages run already, without --beside", "End them first: procy ui --stop")
         say("the pages run already; this link signs in once. Stop them with: procy ui --stop")
         return
     say(f"the pages are at {server.url('/-/procy')}; the link signs in once. Stop with Ctrl-C")
-    launch.serve(places, claimed)
+    launch.serve(places, claimed, beside)
 
 
 @click.command("open", context_settings={"ignore_unknown_options": True})

@@ -20,7 +20,7 @@ from datasette.utils.asgi import AsgiStream
 from procy.errors import ProcyError
 from procy.ui import live
 from procy.ui.live import GONE, Event, Source, Stream
-from procy.ui.pages import Pages
+from procy.ui.pages import ROOT, Pages
 
 MOST = 300  # streams over one connection
 Routes = list[tuple[str, Callable[[Pages, Request], Awaitable[Any]]]]
@@ -70,7 +70,9 @@ def streams(pages: Pages) -> Iterator[tuple[str, Callable[[Pages, Request], Awai
 async def source_of(pages: Pages, routes: Routes, address: str, since: str) -> Source | None:
     """What the stream at an address of ours tells; None where there is no such stream."""
     path, _, query = address.partition("?")
-    path = "/" + path.removeprefix(pages.datasette.setting("base_url")).lstrip("/")
+    if not path.startswith(f"{pages.root}/"):
+        return None
+    path = ROOT + path.removeprefix(pages.root)
     for pattern, view in routes:
         if match := re.match(pattern, path):
             asked = Request.fake(f"{path}?{query}&{urlencode({'since': since})}", url_vars=match.groupdict())

@@ -25,7 +25,7 @@ from datasette.utils.asgi import BadRequest
 
 from procy.errors import HandleError, ProcyError
 from procy.ui.address import check_key
-from procy.ui.pages import Pages, pages_of
+from procy.ui.pages import MEANT, Pages, pages_of, place_of
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -68,7 +68,9 @@ class Guard:
         if len(given) != 1 or host_name(given[0].decode("latin-1")) not in self.hosts:
             await refuse(send)
             return
-        scope = dict(scope, headers=[(name, self.ours_in(value) if name == b"cookie" else value) for name, value in headers])
+        scope = meant(
+            dict(scope, headers=[(name, self.ours_in(value) if name == b"cookie" else value) for name, value in headers])
+        )
 
         async def send_guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -96,6 +98,15 @@ class Guard:
             return cookie
         stay = b"" if b"max-age" in cookie.lower() else b"; Max-Age=%d" % SIGNED_IN_S
         return self.cookie + cookie[len(b"ds_actor") :] + stay + b"; HttpOnly"
+
+
+def meant(scope: Scope) -> Scope:
+    """The request with the path that our routes know, and the database that its path names."""
+    raw = scope.get("raw_path") or scope["path"].encode()
+    path, name = place_of(raw.decode("latin-1"))
+    if not name:
+        return scope
+    return {**scope, "path": unquote(path.partition("?")[0]), "raw_path": path.encode("latin-1"), MEANT: name}
 
 
 def host_name(host: str) -> str:
@@ -127,7 +138,7 @@ def page(view: View) -> Callable[[Datasette, Request], Awaitable[Response]]:
     """
 
     async def guarded(datasette: Datasette, request: Request) -> Response:
-        pages = pages_of(datasette)
+        pages = pages_of(datasette, request)
 
         def answer(connection: sqlite3.Connection) -> Response | Later:
             with sqlite_timelimit(connection, VIEW_LIMIT_MS):
@@ -151,15 +162,14 @@ def action(view: ActionView) -> Callable[[Datasette, Request], Awaitable[Respons
     """
 
     async def guarded(datasette: Datasette, request: Request) -> Response:
-        pages = pages_of(datasette)
+        pages = pages_of(datasette, request)
         if request.method != "POST":
             raise Forbidden("This address takes orders by POST only")
-        database = await pages.database()
-        resource = DatabaseResource(database.name)
-        await datasette.ensure_permission(action="view-database", resource=resource, actor=request.actor)
-        if not request.actor:
-            raise Forbidden("Whoever changes something signs in first")
         try:
+            resource = DatabaseResource((await pages.database()).name)
+            await datasette.ensure_permission(action="view-database", resource=resource, actor=request.actor)
+            if not request.actor:
+                raise Forbidden("Whoever changes something signs in first")
             form = await request.form(max_field_size=LONGEST_FIELD)
             told = await asyncio.to_thread(view, pages, request, {name: str(form[name]) for name in form})
         except BadRequest as error:
@@ -176,7 +186,7 @@ def stream(view: StreamView) -> Callable[[Datasette, Request], Awaitable[Any]]:
     """A view that tells news for as long as somebody listens."""
 
     async def guarded(datasette: Datasette, request: Request) -> Any:
-        pages = pages_of(datasette)
+        pages = pages_of(datasette, request)
 
         async def work() -> Any:
             await admit(pages, request)
@@ -218,7 +228,7 @@ def only_read(request: Request) -> None:
 
 async def sign_in(datasette: Datasette, request: Request) -> Response:
     """Follow a link of ``procy ui`` or ``procy open``: the only view without a check before it. Whoever follows it uses it up."""
-    pages = pages_of(datasette)
+    pages = pages_of(datasette, request)
     onward = safe_path(request.args.get("next") or pages.root)
     start, key = pages.server.start if pages.server else "", request.args.get("key") or ""
     name = check_key(datasette._secret, start, key, time.time()) if pages.server else None

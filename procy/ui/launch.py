@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -88,11 +89,12 @@ def stop(places: Places) -> bool:
     return True
 
 
-def serve(places: Places, claimed: Claim) -> None:
-    """Serve until SIGINT or SIGTERM. Raises StoreError when the database cannot be opened."""
-    open_writer(places.db).close()
+def serve(places: Places, claimed: Claim, beside: Sequence[str] = ()) -> None:
+    """Serve until SIGINT or SIGTERM, databases ``beside`` that of the places too. Raises StoreError when one cannot be opened."""
+    for path in (places.db, *beside):
+        open_writer(path).close()
     with contextlib.suppress(KeyboardInterrupt):
-        server_of(build(places, claimed.server)).run(sockets=[claimed.listener])
+        server_of(build(places, claimed.server, beside)).run(sockets=[claimed.listener])
 
 
 def server_of(datasette: Datasette) -> uvicorn.Server:
@@ -105,14 +107,15 @@ def server_of(datasette: Datasette) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-def build(places: Places, server: Server | None = None) -> Datasette:
+def build(places: Places, server: Server | None = None, beside: Sequence[str] = ()) -> Datasette:
     """A Datasette with our plugins that shows nothing to whoever is not signed in."""
     from datasette.app import Datasette
 
     from procy.ui.pages import Pages, set_pages
 
     datasette = Datasette(
-        [places.db], plugins_dir=str(plugins_folder()), settings=SETTINGS, secret=address.read_secret(places), default_deny=True
-    )
+        [places.db, *beside], plugins_dir=str(plugins_folder()), settings=SETTINGS, secret=address.read_secret(places),
+        default_deny=True,
+    )  # fmt: skip
     set_pages(Pages(datasette, places, server))
     return datasette

@@ -11,7 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from http.cookiejar import CookieJar
 from pathlib import Path
 from types import CodeType
@@ -55,8 +55,8 @@ class Compiled(BytecodeCache):
 COMPILED = Compiled()
 
 
-def build(places: Places, server: Server) -> Datasette:
-    datasette = launch.build(places, server)
+def build(places: Places, server: Server, beside: Sequence[str] = ()) -> Datasette:
+    datasette = launch.build(places, server, beside)
     pages_of(datasette).environment.bytecode_cache = COMPILED
     return datasette
 
@@ -149,10 +149,10 @@ class Visitor:
 class Served(Visitor):
     """The server of `procy ui` in a thread of this process: it starts in a moment, and one can look into it."""
 
-    def __init__(self, places: Places, port: int = 0) -> None:
+    def __init__(self, places: Places, port: int = 0, beside: Sequence[str] = ()) -> None:
         listener = address.listen(port)
         server = Server(os.getpid(), listener.getsockname()[1], "this-start", "0")
-        self.datasette = build(places, server)
+        self.datasette = build(places, server, beside)
         self.server = launch.server_of(self.datasette)
         self.thread = threading.Thread(target=lambda: self.server.run(sockets=[listener]))
         self.thread.start()
