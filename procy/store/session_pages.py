@@ -123,12 +123,6 @@ def session_totals(connection: sqlite3.Connection, session_id: str) -> sqlite3.R
     return row
 
 
-ACTIVE = (  # of a session: when its last turn ended or began
-    "coalesce((SELECT coalesce(ended_at, started_at) FROM turns WHERE session_id = sessions.id ORDER BY seq DESC LIMIT 1), "
-    "started_at)"
-)
-
-
 def page_sessions(
     connection: sqlite3.Connection,
     before: tuple[int, str, str] | None = None,
@@ -151,7 +145,7 @@ def page_sessions(
     after = "WHERE " + " AND ".join(later) if later else ""
     order = "live DESC, active_at DESC, id DESC"
     return connection.execute(
-        f"WITH known AS (SELECT *, status IN ('recording', 'paused') AS live, {ACTIVE} AS active_at FROM sessions {where}), "
+        f"WITH known AS (SELECT *, status IN ('recording', 'paused') AS live FROM sessions {where}), "
         f"page AS (SELECT * FROM known {after} ORDER BY {order} LIMIT :limit) "
         "SELECT page.*, (SELECT count(*) FROM turns WHERE session_id = page.id) AS turns, "
         "(SELECT count(*) FROM turns WHERE session_id = page.id AND seq > (SELECT seq FROM marks "
