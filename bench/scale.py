@@ -67,12 +67,14 @@ def addresses(places: Places) -> dict[str, str]:
         "conversation": here, "conversation, first turns": f"{here}?after=0", "conversation, searched": f"{here}?q={WORDS[0]}",
         "terminal": f"{here}/terminal", "terminal, first turn": f"{here}/terminal?turn={turn}",
         "terminal, whole": f"{here}/terminal?whole=1", "terminal, searched": f"{here}/terminal?q={WORDS[0]}",
+        "overview": "/-/procy/overview", "corrections": "/-/procy/corrections", "training": "/-/procy/training",
+        "gateway": "/-/procy/gateway",
         "evolve": "/-/procy/evolve", "a run": f"/-/procy/run/{one_run}", "a try": f"/-/procy/try/{one_try}/all",
     }  # fmt: skip
 
 
 def make_database(places: Places, turns: int) -> None:
-    """A tenth of the turns, at most 10,000, in one session with a terminal, the others in sessions of 1 to 400; and runs."""
+    """A tenth of the turns, at most 10,000, in one session with a terminal, the others before, in sessions of 1 to 400."""
     connection = open_writer(places.db)
     connection.execute("PRAGMA synchronous = OFF")
     first = max(min(turns // 10, 10_000), min(turns, 60))
@@ -95,7 +97,7 @@ def make_database(places: Places, turns: int) -> None:
 
 
 def small_session(connection: sqlite3.Connection, prose: Prose, number: int, turns: int) -> None:
-    started = START_NS + number * 7_200_000_000_000
+    started = START_NS - number * 7_200_000_000_000
     session = ids.derived_id(started, "scale", str(number))
     values = {"agent": prose.random.choice(("claude-code", "codex", "gemini-cli")), "cwd": f"/home/you/{prose.words(1)}",
               "name": prose.words(2), "branch": "main", "status": "recording" if number % 1000 == 7 else "ended",
@@ -119,7 +121,7 @@ def make_runs(connection: sqlite3.Connection, runs: int, prose: Prose) -> None:
             ("BENCH", "bench", "/home/you", definition, "{}", "0" * 64, write.iso(START_NS)),
         )
         for number in range(runs):
-            started = START_NS + number * 3_600_000_000_000
+            started = START_NS - number * 3_600_000_000_000
             run_id = ids.derived_id(started, "scale run", str(number))
             connection.execute(
                 "INSERT INTO runs (id, evaluator_id, strategy, proposer, goal, budget, options, root, base_sha, status, "

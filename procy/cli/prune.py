@@ -64,7 +64,7 @@ def drop(path: str, sessions: list[Prunable], now_ns: int) -> None:
             advance(1)
         with write.transaction(writer):
             exchanges.drop_loose_parts(writer)
-        compact.compact(writer, path)
+        compact.give_back(writer, path)
     writer.close()
 
 

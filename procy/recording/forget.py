@@ -52,12 +52,11 @@ class Left(NamedTuple):
 
 def below(connection: sqlite3.Connection, session_id: str) -> list[str]:
     """The session and those of its sub-agents, however deep."""
-    rows = connection.execute(
-        "WITH RECURSIVE tree (id) AS (VALUES (?) UNION SELECT sessions.id FROM sessions JOIN tree ON parent_id = tree.id "
-        "WHERE pane_id IS NULL) SELECT id FROM tree",
-        (session_id,),
-    )
-    return [row[0] for row in rows]
+    found = [session_id]
+    for one in found:  # and of those that are found meanwhile; for one recursive query SQLite looks at every session there is
+        rows = connection.execute("SELECT id FROM sessions WHERE parent_id = ? AND pane_id IS NULL", (one,))
+        found += [row[0] for row in rows if row[0] not in found]
+    return found
 
 
 def await_end(places: Places, session_id: str, patience_s: float = PATIENCE_S) -> None:

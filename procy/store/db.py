@@ -52,6 +52,7 @@ def open_writer(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, factory=Writer)
         if new:
             os.chmod(path, 0o600)
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # see ``compact.give_back``; before there is anything
         set_pragmas(connection, busy_s)
         if switch_to_wal(connection, busy_s) != "wal":
             raise StoreError(f"{path} cannot be used by several programs at once here", "Move PROCY_HOME to a local disk")
