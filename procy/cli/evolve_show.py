@@ -154,7 +154,7 @@ def value_text(value: float | None, metric: Metric | None) -> str:
 def comparison_text(row: Row, by_id: Mapping[str, Row]) -> str:
     """The gain over what it was compared with, as a share where that is possible, with its interval."""
     found: dict[str, Any] = row["comparison"]
-    if not found:
+    if not found or row["score"] is None:  # what broke a demand while it was compared gained nothing that was measured
         return ""
     other = by_id.get(found.get("with") or "")
     unit = abs(other["score"]) / 100 if other and other["score"] else 0.0
