@@ -103,10 +103,10 @@ lint: setup ## ruff, mypy, import layers, documentation that agrees with the pro
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python scripts/docs.py --check
+	@$(BIN)/python -m scripts.docs --check
 
 docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.md
-	@$(BIN)/python scripts/docs.py
+	@$(BIN)/python -m scripts.docs
 
 bench: setup ## what it costs, each figure beside its reference measured in the same run
 	@$(BIN)/python -m bench
