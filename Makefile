@@ -7,6 +7,7 @@ JOBS ?= 3 # tests at once: most of their time they wait for a screen
 AGENTS ?= 3 # tests with real agents at once: these need the processor
 SEEDS ?= 3 # of the tiny models that learn in train-test
 SECONDS ?= 60 # for each target of fuzz
+PICTURES ?= # not empty: play the hour of docs/guide.md, and take its pictures
 HOSTS ?= # not empty: install an ssh server and Ray, which the tests of hosts need
 VENV := .venv
 TRAIN := .venv-train
@@ -105,7 +106,8 @@ lint: setup ## ruff, mypy, import layers, documentation that agrees with the pro
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m scripts.docs --check
 
-docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.md
+docs: setup ## write the generated parts of README and docs (PICTURES=1: the screens and pictures of the guide too, with Chromium)
+	@[ -z "$(PICTURES)" ] || $(BIN)/python -m tests.guide
 	@$(BIN)/python -m scripts.docs
 
 bench: setup ## what it costs, each figure beside its reference measured in the same run

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from scripts.claims import ROOT, complaints, pages
+from tests.guide.hour import SCREENS
+from tests.guide.pictures import PICTURES
 
 GUIDE = ROOT / "docs" / "guide.md"
+IMAGES = ROOT / "docs" / "images"
+MOST_BYTES = 150_000
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
@@ -56,3 +61,17 @@ python -m bench.tutorials text-search ~/text-search
 [evolve](evolve.md#strategies), [this](#agents), [there](https://example.org/), `tests/conftest.py`.
 """
     assert [one for one in complaints(GUIDE, text) if "#agents" not in one] == []
+
+
+def test_the_guide_shows_every_screen_of_its_hour() -> None:
+    shown = re.findall(r"<!-- screen: (\w+) -->\n```text\n(.+?)\n```\n<!-- end -->", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    assert sorted(name for name, _ in shown) == sorted(SCREENS)
+    assert not [name for name, text in shown if len(text) < 60 or str(Path.home()) in text]
+
+
+def test_pictures_are_shown_somewhere_and_are_small() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    assert {path.name for path in IMAGES.iterdir()} == {f"{name}.png" for name in PICTURES}
+    for path in IMAGES.iterdir():
+        assert f"images/{path.name})" in text, f"{path.name} is shown nowhere"
+        assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") and path.stat().st_size < MOST_BYTES, path.name
