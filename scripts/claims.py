@@ -121,7 +121,7 @@ def wrong_words(words: list[str]) -> Iterator[str]:
         if found is None:
             if PLACEHOLDER.search(own[taken]):  # any of them
                 return
-            if command is cli:
+            if command is cli or not own[taken].isdigit():
                 yield f"no such command as {own[taken]}"
                 return
             found = command.get_command(GROUP, "run")  # `procy evolve 5`

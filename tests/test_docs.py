@@ -29,6 +29,7 @@ def test_what_a_page_names_is_there(page: Path) -> None:
         ("```sh\nprocy evolve 5 --tires 3\n```\n", "no such option as --tires"),
         ("```sh\nprocy evolve apply best --brunch x\n```\n", "no such option as --brunch"),
         ("```sh\nX=1 procy nothing\n```\n", "no such command as nothing"),
+        ("```sh\nprocy stream list\n```\n", "no such command as list"),
         ("```sh\nmake dmo\n```\n", "no such target as dmo"),
         ("```sh\npython -m bench.tutorial text-search ~/x\n```\n", "no such module as bench.tutorial"),
         ("Say `procy opne` then.\n", "no such command as opne"),
