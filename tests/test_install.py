@@ -43,3 +43,30 @@ def test_what_stands_there_stays(program: Path, tmp_path: Path) -> None:
     (tmp_path / "procy").symlink_to("/nowhere/else")
     assert link(program, tmp_path).returncode == 1
     assert os.readlink(tmp_path / "procy") == "/nowhere/else"
+
+
+def need(tmp_path: Path, *there: str, user: int = 1000) -> subprocess.CompletedProcess[str]:
+    """``scripts/need.sh`` for a program that is missing, where these programs are and nothing else."""
+    place = tmp_path / "bin"
+    place.mkdir()
+    (place / "id").write_text(f"#!/bin/sh\necho {user}\n")
+    for name in there:
+        (place / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n[ {name} != sudo ] || exec "$@"\n')
+    (place / "env").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    for path in place.iterdir():
+        path.chmod(0o755)
+    command = ["/bin/sh", str(ROOT / "scripts" / "need.sh"), "nothing", "nothing-package"]
+    return subprocess.run(command, capture_output=True, text=True, env={"PATH": str(place)}, timeout=30)
+
+
+@pytest.mark.parametrize(("user", "there"), [(0, ("apt-get",)), (1000, ("apt-get", "sudo"))])
+def test_what_is_missing_is_installed_aloud(tmp_path: Path, user: int, there: tuple[str, ...]) -> None:
+    done = need(tmp_path, *there, user=user)
+    assert done.returncode == 0 and "nothing is missing; installing with:" in done.stderr
+    assert "apt-get install -y -qq --no-install-recommends nothing-package" in (tmp_path / "calls").read_text()
+
+
+def test_who_may_not_install_is_told_what_root_would_type(tmp_path: Path) -> None:
+    done = need(tmp_path, "apt-get")
+    assert done.returncode == 1 and done.stderr.strip().endswith("as root: apt-get install nothing-package")
+    assert "not found" not in done.stderr and not (tmp_path / "calls").exists()
