@@ -7,7 +7,9 @@ JOBS ?= 3 # tests at once: most of their time they wait for a screen
 AGENTS ?= 3 # tests with real agents at once: these need the processor
 SEEDS ?= 3 # of the tiny models that learn in train-test
 SECONDS ?= 60 # for each target of fuzz
+PICTURES ?= # not empty: play the hour of docs/guide.md, and take its pictures
 HOSTS ?= # not empty: install an ssh server and Ray, which the tests of hosts need
+BIN_DIR ?= $(HOME)/.local/bin
 VENV := .venv
 TRAIN := .venv-train
 VLLM := .venv-vllm
@@ -15,11 +17,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help audit setup assets demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
+.PHONY: help audit setup assets install demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) assets ## environment in .venv, tmux when missing, page assets through npm
 	@sh scripts/need.sh tmux tmux
@@ -27,6 +29,7 @@ setup: $(STAMP) assets ## environment in .venv, tmux when missing, page assets t
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "procy: Python 3.10 or newer is needed; try: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh scripts/need.sh ensurepip "$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" # Debian has it apart
 	@echo "procy: making $(VENV) and installing Python packages into it" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
@@ -41,6 +44,9 @@ $(ASSETS): package.json package-lock.json $(STAMP)
 	else \
 	    echo "procy: npm is missing: the pages show text where the terminal player would be (install Node.js, then: make assets)" >&2; \
 	fi
+
+install: setup ## put procy on your PATH: a link in ~/.local/bin (BIN_DIR: another directory)
+	@sh scripts/link.sh $(abspath $(BIN)/procy) "$(BIN_DIR)"
 
 demo: setup ## watch procy record and evolve a scripted agent, then look at the pages (PROCY_DEMO_SECONDS ends it by itself)
 	@$(BIN)/procy demo
@@ -104,15 +110,16 @@ lint: setup ## ruff, mypy, import layers, documentation that agrees with the pro
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python scripts/docs.py --check
+	@$(BIN)/python -m scripts.docs --check
 	@$(MAKE) --no-print-directory audit
 
 audit: setup ## what the index knows of vulnerabilities in the pinned packages, by pip-audit
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
 	@$(BIN)/python scripts/audit.py
 
-docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.md
-	@$(BIN)/python scripts/docs.py
+docs: setup ## write the generated parts of README and docs (PICTURES=1: the screens and pictures of the guide too, with Chromium)
+	@[ -z "$(PICTURES)" ] || $(BIN)/python -m tests.guide
+	@$(BIN)/python -m scripts.docs
 
 bench: setup ## what it costs, each figure beside its reference measured in the same run
 	@$(BIN)/python -m bench

@@ -49,7 +49,7 @@ actions() {
     action correct 'correct the last prompt and send it again' "$(popup correct correct "$pane" --send)"
     action scrollback 'scrollback of the session' "$(popup scrollback scrollback "$pane")"
     action copy 'copy the last answer or code' "$(popup copy copy "$pane")"
-    action pages 'open the pages' "$(words open '#{pane_id}')"
+    action pages 'open the pages' "$(words open "$pane")"
     action evolve 'evolve the prompt' "$(popup evolve prompt "$pane" evolve)"
 }
 

@@ -1,8 +1,8 @@
-"""Write what the documentation takes from the program, or say what differs: ``python scripts/docs.py [--check]``
+"""Write what the documentation takes from the program, or say what differs: ``python -m scripts.docs [--check]``
 
 ``docs/cli.md`` comes from the commands' own help, ``docs/schema.md`` from a fresh database, ``docs/queries.md`` from
-``procy/store/queries``, README's table of commands from the help, too. Beside that, every ``procy …`` and ``make …`` line in the
-documentation has to name a command, options and a target that exist.
+``procy/store/queries``, README's table of commands from the help, too. Beside that, whatever the documentation names has to be
+there: see ``scripts.claims``.
 """
 
 from __future__ import annotations
@@ -12,18 +12,16 @@ import sqlite3
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
 from procy.cli import cli
 from procy.store.db import open_writer
 from procy.store.queries import Query, all_queries
+from scripts.claims import GROUP, ROOT, anchor_of, pages
+from scripts.claims import complaints as complaints_of
 
-ROOT = Path(__file__).resolve().parents[1]
-WIDTH = 100
 TABLE_START, TABLE_END = "<!-- commands: written by make docs -->", "<!-- end of commands -->"
-FENCE = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 HIDDEN_TABLES = re.compile(r"sqlite_|_sqlite_migrations|.*_fts_")
 
 
@@ -35,7 +33,7 @@ def main() -> int:
         ROOT / "docs" / "queries.md": queries_page(),
         ROOT / "README.md": with_commands((ROOT / "README.md").read_text(encoding="utf-8")),
     }
-    complaints = [complaint for page in pages() for complaint in wrong_lines(page)]
+    complaints = [complaint for page in pages() for complaint in complaints_of(page)]
     for path, text in wanted.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
@@ -49,9 +47,6 @@ def main() -> int:
 
 
 # -- commands ---------------------------------------------------------------------------------------------------------
-
-
-GROUP = click.Context(cli, info_name="procy", terminal_width=WIDTH, max_content_width=WIDTH, **cli.context_settings)
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:
@@ -128,7 +123,7 @@ def queries_page() -> str:
         "them under Questions. `procy.db` is plain SQLite, so they run anywhere else as well; an empty parameter is the empty "
         "string."
     )
-    contents = "\n".join(f"- [{query.title}](#{anchor(query.title)})" for query in all_queries().values())
+    contents = "\n".join(f"- [{query.title}](#{anchor_of(query.title)})" for query in all_queries().values())
     return "\n".join([f"# Queries\n\n{about}\n\n{contents}\n", *map(query_part, all_queries().values())])
 
 
@@ -136,50 +131,6 @@ def query_part(query: Query) -> str:
     parameters = "\n".join(f"- `:{name}`: {what}" for name, what in query.parameters.items())
     parts = [f"## {query.title}\n", f"`{query.name}`. {query.about}\n", f"{parameters}\n" if parameters else ""]
     return "\n".join([part for part in parts if part] + [f"```sql\n{query.sql}\n```\n"])
-
-
-def anchor(title: str) -> str:
-    """What a heading is reached by."""
-    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
-
-
-# -- what the pages tell people to type -------------------------------------------------------------------------------
-
-
-def pages() -> Iterator[Path]:
-    yield from (path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if path.exists())
-    yield from sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name != "cli.md")
-
-
-def wrong_lines(page: Path) -> Iterator[str]:
-    """Lines of shell examples that the program would not take."""
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    known = dict(commands())
-    for fence in FENCE.finditer(page.read_text(encoding="utf-8")):
-        for line in fence[1].splitlines():
-            words = line.split(" # ")[0].split()
-            if words[:1] == ["make"] and len(words) > 1 and words[1] not in targets:
-                yield f"{page.relative_to(ROOT)}: no such target: {line}"
-            if words[:1] == ["procy"]:
-                yield from (f"{page.relative_to(ROOT)}: {what}: {line}" for what in wrong_words(words[1:], known))
-
-
-def wrong_words(words: list[str], known: dict[str, click.Command]) -> Iterator[str]:
-    command: click.Command = cli
-    if words and not words[0].startswith("-"):
-        if words[0] not in known:
-            yield f"no such command as {words[0]}"
-            return
-        command = known[words[0]]
-    if isinstance(command, click.Group) and len(words) > 1:
-        command = command.get_command(GROUP, words[1]) or command.get_command(GROUP, "run") or command
-    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {
-        "--help",
-        "-h",
-        "--version",
-    }
-    own = words[: words.index("--")] if "--" in words else words
-    yield from (f"no such option as {word}" for word in own if word.startswith("--") and word.split("=")[0] not in options)
 
 
 if __name__ == "__main__":

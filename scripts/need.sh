@@ -7,6 +7,10 @@ command -v "$program" >/dev/null 2>&1 && exit 0
 if command -v apt-get >/dev/null 2>&1; then
     root=""
     [ "$(id -u)" -eq 0 ] || root=sudo
+    if [ "$root" ] && ! command -v sudo >/dev/null 2>&1; then
+        echo "procy: $program is missing, and there is no sudo to install it with; as root: apt-get install $*" >&2
+        exit 1
+    fi
     echo "procy: $program is missing; installing with: ${root:+$root }apt-get install $*" >&2
     { $root apt-get update -qq && $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null && exit 0
 elif command -v brew >/dev/null 2>&1; then

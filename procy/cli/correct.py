@@ -18,6 +18,7 @@ from procy.cli.common import db_option, places_of, reader
 from procy.errors import HandleError
 from procy.learn.correct import delete, keep
 from procy.places import Places
+from procy.popups.editor import edit, find_editor
 from procy.recording.start import find_spool
 from procy.store import corrections
 from procy.store.corrections import Pair
@@ -65,6 +66,8 @@ def correct_command(turn: str, target: str, send: bool, to: str | None, note: st
         return
     if send and found is None:
         found = find_target(places, row["session_id"])
+    if to is None:
+        find_editor()  # before anything is interrupted
     begun = earlier["chosen"] if earlier else row["prompt"]
     unchanged = ("", begun.strip(), row["prompt"].strip())
     if found and found.look().state in ("busy", "waiting") and (to is None or to.strip() not in unchanged):
@@ -107,7 +110,7 @@ def turn_meant(connection: sqlite3.Connection, session_id: str, send: bool) -> A
 
 def edited(prompt: str, note: str) -> Corrected:
     """What the human's editor makes of it; the prompt itself where it was left without saving."""
-    text = click.edit(prompt + TRAILER + note, extension=".md")
+    text = edit(prompt + TRAILER + note)
     if text is None:
         return Corrected(prompt, note)
     above, _, below = text.partition(SCISSORS)

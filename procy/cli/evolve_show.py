@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from procy.cli.common import one_line, print_json, printable, table
+from procy.cli.eval_common import number as measured
 from procy.evaluate.contract import Contract, Metric, from_json
 from procy.evolve.held import is_at_work
 from procy.evolve.start import Draft
@@ -147,13 +148,13 @@ def try_line(row: Row, by_id: Mapping[str, Row], contract: Contract) -> dict[str
 
 def value_text(value: float | None, metric: Metric | None) -> str:
     unit = f" {metric.unit}" if metric and metric.unit else ""
-    return "" if value is None else f"{value:.4g}{unit}"
+    return "" if value is None else f"{measured(value)}{unit}"
 
 
 def comparison_text(row: Row, by_id: Mapping[str, Row]) -> str:
     """The gain over what it was compared with, as a share where that is possible, with its interval."""
     found: dict[str, Any] = row["comparison"]
-    if not found:
+    if not found or row["score"] is None:  # what broke a demand while it was compared gained nothing that was measured
         return ""
     other = by_id.get(found.get("with") or "")
     unit = abs(other["score"]) / 100 if other and other["score"] else 0.0
@@ -216,4 +217,4 @@ def show_comparison(found: dict[str, Any]) -> None:
 
 
 def number(value: float | None, sign: str = "") -> str:
-    return "" if value is None else format(value, f"{sign}.4g")
+    return "" if value is None else (sign if value > 0 else "") + measured(value)

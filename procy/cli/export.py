@@ -151,6 +151,8 @@ def noted(
     with writing(out) as file:
         hashed = Hashed(file)
         yield row, hashed
+    if out:
+        click.echo(f"wrote {out} ({os.path.getsize(out):,} bytes) of session {read.short(row['id'])}", err=True)
     try:
         with written(places_of(db).db) as writer:
             add_export(writer, row["id"], kind, out and os.path.abspath(out), hashed.sha256.hexdigest(), time.time_ns())

@@ -9,10 +9,12 @@ from urllib.parse import quote
 import click
 
 from procy.cli.common import db_option, places_of, reader
-from procy.errors import ConfigError, HandleError
+from procy.errors import ConfigError, HandleError, StoreError
 from procy.settings import load_settings
 from procy.store import read
 from procy.ui import address, launch
+
+SESSIONS = "/-/procy"
 
 
 @click.command("ui")
@@ -51,20 +53,23 @@ def ui_command(port: int | None, browser: bool | None, stop: bool, beside: tuple
 
 @click.command("open", context_settings={"ignore_unknown_options": True})
 @click.argument("handle", default="")
+@click.option(
+    "-t", "--target", default="", metavar="PANE", help="The session of that pane; the list where it was never recorded."
+)
 @click.option("--print", "only_print", is_flag=True, help="Print the link and open nothing.")
 @db_option
-def open_command(handle: str, only_print: bool, db: str | None) -> None:
+def open_command(handle: str, target: str, only_print: bool, db: str | None) -> None:
     """Open a page in the browser: a session, a turn, or the list.
 
     A session is named as last, -2 (the one before), %3 (a pane), its name or its id; a turn as last:3 or %3:-1.
     Starts the pages in the background where they are not up. The link signs one browser in.
     """
     places = places_of(db)
-    path = page_of(handle, db) if handle else "/-/procy"
+    path = page_of(handle, db) if handle else page_of_pane(target, db) if target else SESSIONS
     link = address.sign_in_link(places, launch.up(places, load_settings(places).ui.port), path)
     click.echo(link)
     if not only_print and not show(link):
-        say("there is no browser here; open the link in one that reaches this machine")
+        say("there is no browser here; take the link (procy open --print) to one that reaches this machine")
 
 
 def page_of(handle: str, db: str | None) -> str:
@@ -77,6 +82,13 @@ def page_of(handle: str, db: str | None) -> str:
                 if handle.startswith(("-", "%")) or handle == "last":
                     raise
         return f"/-/procy/t/{quote(read.find_turn(connection, handle)['id'])}"
+
+
+def page_of_pane(pane: str, db: str | None) -> str:
+    try:
+        return page_of(pane, db)
+    except (HandleError, StoreError):
+        return SESSIONS
 
 
 def wants_browser(asked: bool | None) -> bool:

@@ -23,6 +23,7 @@ CLAIM_S = 8.0  # a transcript tells of a prompt in far less
 BUSY_S = 600.0  # for which a pane may be kept by somebody who types, or looks back, before a prompt
 REFUSED_S = 5.0  # after which what a pane refuses is refused
 RETRY_S = 1.0
+SLOW_S = 15.0  # an agent that has begun and takes no prompt for so long may ask something that procy does not know
 UNSEEN_S = 60.0  # an idle agent that tells of no turn for so long has not got the prompt
 SILENT_S = 10.0  # and one that never tells of turns is done
 DRAFT_S = 60.0  # for which what a human has typed into the lane, and neither sends nor changes, is waited for
@@ -54,14 +55,16 @@ def target_of(places: Places, session_id: str) -> Target:
 
 def until_ready(places: Places, session_id: str, patience_s: float, watch: Watch, tell: Tell) -> Target:
     """Wait until the agent takes a prompt. Raises LaneLost, and Pause when it does not in time."""
-    until = time.monotonic() + patience_s
+    began = time.monotonic()
     while True:
         watch()
+        asks = ""
         try:
             target = find_target(places, session_id, any_program=True)
             look = target.look()
-            tell(f"{target.program} asks: {look.reason or 'something'}" if look.state == "waiting" else "")
+            asks = f"{target.program} asks: {look.reason or 'something'}" if look.state == "waiting" else ""
             check(target, look)
+            tell("")
             return target
         except PaneBusy as error:
             why = error
@@ -69,7 +72,9 @@ def until_ready(places: Places, session_id: str, patience_s: float, watch: Watch
             why = error  # type: ignore[assignment]
             if not is_starting(places, session_id):
                 raise LaneLost(f"the agent did not start ({error.what})", "Try its command by hand") from error
-        if time.monotonic() > until:
+        waited = time.monotonic() - began
+        tell(asks or (why.what if waited > SLOW_S else ""))
+        if waited > patience_s:
             raise Pause(f"the agent takes no prompt ({why.what})", "See to it in its pane; then: procy evolve resume")
         time.sleep(POLL_S)
 

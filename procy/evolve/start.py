@@ -35,7 +35,7 @@ from procy.plugins import profile_of
 from procy.recording.foreground import program_of
 from procy.recording.restore import first_command
 from procy.settings import Settings
-from procy.store import runs
+from procy.store import corrections, runs
 from procy.store.db import open_reader
 from procy.store.read import short
 from procy.store.runs import Row
@@ -146,14 +146,18 @@ def with_agent(connection: sqlite3.Connection, order: Order, settings: Settings)
 
 
 def task_of(connection: sqlite3.Connection, order: Order) -> str:
-    """What the human last asked for in the session."""
+    """What the human last asked for in the session, as it was corrected."""
     if order.spool is None:
         return ""
     row = connection.execute(
-        "SELECT prompt FROM turns WHERE session_id = ? AND origin = 'human' AND kind = 'prompt' ORDER BY seq DESC LIMIT 1",
+        "SELECT id, try_id, prompt FROM turns WHERE session_id = ? "
+        "AND origin = 'human' AND kind = 'prompt' ORDER BY seq DESC LIMIT 1",
         (order.spool.session_id,),
     ).fetchone()
-    return str(row[0]) if row else ""
+    if row is None:
+        return ""
+    corrected = corrections.standing(connection, row["id"], row["try_id"])
+    return str(corrected["chosen"] if corrected else row["prompt"])
 
 
 def begin(found: Draft) -> str:

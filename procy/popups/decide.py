@@ -13,6 +13,7 @@ import click
 from procy.errors import ProcyError
 from procy.learn.verdict import give, longest_waiting, waiting
 from procy.places import Places
+from procy.popups.editor import edit
 from procy.popups.pager import page
 from procy.store import runs
 from procy.store.runs import Row
@@ -68,5 +69,5 @@ def show(row: Row) -> None:
 
 def edited(row: Row) -> str:
     """What the human's editor makes of it; the prompt itself where it was left without saving."""
-    found = click.edit(str(row["prompt"]), extension=".md")
+    found = edit(str(row["prompt"]))
     return str(row["prompt"]) if found is None else found.rstrip("\n")

@@ -6,10 +6,10 @@ import os
 import sqlite3
 from functools import lru_cache
 
-import click
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from procy.errors import ProcyError
+from procy.popups.editor import edit
 from procy.popups.pane import BUFFER, Place
 from procy.popups.picker import Action, Item, Picker
 from procy.store.prompts import OldPrompt
@@ -37,8 +37,10 @@ class PickPopup:
         self.picker.run()
         while self.edit is not None:
             number, self.edit = self.edit, None
-            edited = click.edit(self.whole(number), extension=".md", require_save=False)
-            self.picker.note = self.put(edited or "")
+            try:
+                self.picker.note = self.put(edit(self.whole(number), require_save=False) or "")
+            except ProcyError as error:
+                self.picker.note = str(error)
             if self.picker.note:
                 self.picker.run()
 

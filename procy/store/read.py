@@ -42,6 +42,8 @@ def find_session(connection: sqlite3.Connection, handle: str) -> sqlite3.Row:
     rows = _sessions_by_handle(connection, handle)
     if not rows and handle.startswith("%"):
         raise HandleError(f"pane {handle} was never recorded", f"Record it: procy record -t {handle}")
+    if not rows and connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchone() is None:
+        raise HandleError("nothing was recorded yet", "Start with: procy record -- claude")
     if not rows:
         raise HandleError(f"no session {handle!r}", "List them with: procy sessions")
     if len(rows) > 1:

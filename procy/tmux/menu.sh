@@ -35,7 +35,7 @@ set -- "$@" 'Copy answer or code' y "$(popup copy copy -t "$pane")"
 set -- "$@" 'Summary of last session' l "$(popup summary summary -t "$pane" --wait)"
 set -- "$@" 'Search everything' / "$(popup search prompt -t "$pane" search)"
 [ "$height" -lt 25 ] || set -- "$@" ''
-set -- "$@" 'Pages in the browser' b "$(words open "$pane")"
+set -- "$@" 'Pages in the browser' b "$(words open -t "$pane")"
 set -- "$@" 'Resume a session' u "$(popup resume resume)"
 set -- "$@" 'Doctor' d "$(popup doctor doctor)"
 exec tmux display-menu -c "$client" -t "$pane" "$@"

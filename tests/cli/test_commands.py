@@ -134,7 +134,8 @@ def test_a_search_without_a_hit_says_so(recorded: Lab) -> None:
 @pytest.mark.parametrize("form", ["cast", "raw", "md", "html"])
 def test_exports_are_their_owners_alone(recorded: Lab, tmp_path: Path, form: str) -> None:
     path = tmp_path / "out"
-    run(recorded, "export", form, "the first", "--out", str(path))
+    done = recorded.procy("export", form, "the first", "--out", str(path))
+    assert f"wrote {path} ({path.stat().st_size:,} bytes)" in done.stderr
     assert path.stat().st_mode & 0o077 == 0 and path.stat().st_size
 
 

@@ -62,6 +62,14 @@ def test_new_database_has_the_newest_schema_and_is_private(db: sqlite3.Connectio
     assert os.stat(path).st_mode & 0o777 == 0o600
 
 
+def test_where_nothing_was_recorded_it_is_said_how_to_begin(path: str, db: sqlite3.Connection) -> None:
+    with pytest.raises(HandleError, match="no session 'nobody'"):
+        read.find_session(db, "nobody")
+    db.execute("DELETE FROM sessions")
+    with pytest.raises(HandleError, match="nothing was recorded yet"):
+        read.find_session(db, "last")
+
+
 def test_many_openers_at_once_migrate_once(path: str) -> None:
     errors: list[BaseException] = []
 

@@ -280,7 +280,7 @@ def test_words_of_a_command_are_shown_as_they_are(desk: Desk) -> None:
     client = desk.tmux("list-clients", "-F", "#{client_name}").strip()
     desk.until_seen(f"#[fg=red]%H next -c {client}")
     desk.key("B")
-    desk.until_seen(f"#[fg=red]%H open {desk.pane}")
+    desk.until_seen(f"#[fg=red]%H open -t {desk.pane}")
 
 
 def test_a_popup_fills_a_small_terminal(desk: Desk) -> None:
@@ -375,7 +375,7 @@ def test_menu_letters_run_their_commands(desk: Desk) -> None:
         "d": "doctor",
         "u": "resume",
     }
-    words = {"n": f"next -c {client}", "r": f"record --toggle -t {desk.pane}", "b": f"open {desk.pane}"}
+    words = {"n": f"next -c {client}", "r": f"record --toggle -t {desk.pane}", "b": f"open -t {desk.pane}"}
     for letter, asked in (popups | words).items():
         desk.key("P")
         desk.until_seen("Doctor")

@@ -267,6 +267,8 @@ def test_open_starts_the_pages_finds_them_again_and_stop_ends_them(places: Place
         second = procy(places, "open", "last:3", "--print")
         assert f"127.0.0.1:{server.port}/" in second.stdout and "/-/procy/t/" in second.stdout
         third = procy(places, "ui", "--port", "1234", "--no-browser")
+        for pane, path in (("%3", f"/-/procy/s/{session}"), ("%99", "/-/procy")):
+            assert procy(places, "open", "-t", pane, "--print").stdout.strip().endswith(f"&next={path}")
         assert third.returncode == 0 and f"127.0.0.1:{server.port}/" in third.stdout and "run already" in third.stderr
         html = (
             urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
