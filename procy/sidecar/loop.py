@@ -156,7 +156,7 @@ class Sidecar:
         """What there is to see of it in tmux; waits for no database."""
         if self.followers and time.monotonic() - self.today_at > TODAY_S:
             self.today_at = time.monotonic()
-            with suppress(sqlite3.OperationalError):
+            with suppress(sqlite3.DatabaseError):
                 self.today = read_today(self.connection, datetime.now().astimezone()).in_short()
         panes = [shown for follower in self.followers.values() if (shown := follower.shown())]
         self.on_change.tell(self.board.show(panes, self.today))
@@ -179,7 +179,7 @@ class Sidecar:
             if self.stuck:
                 log.info("writing again")
             self.stuck = ""
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if not self.stuck:
                 log.error("cannot write %s: %s; everything waits in the spool", self.places.db, error)
             self.stuck = str(error)
@@ -187,7 +187,7 @@ class Sidecar:
     def settle(self) -> None:
         try:
             self.outbox.settle(self.connection)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             log.warning("checkpoint: %s", error)
 
 

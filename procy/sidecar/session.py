@@ -14,13 +14,14 @@ from typing import Any
 
 from procy.capture import attach, tap
 from procy.capture.process import cwd_of
+from procy.capture.records import DAMAGED
 from procy.capture.spool import Spool
 from procy.capture.tmux import Pane
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
 from procy.recording.foreground import is_shell
-from procy.recording.rebuild import tell_untold
+from procy.recording.rebuild import fill_keyframes, tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import Entry, TurnBook
@@ -202,6 +203,10 @@ class Follower:
         elif notice.kind == tap.LOST:
             self.add_event("gap", notice.time_ns, {"cause": "the disk was full", "bytes": notice.value})
             self.wants_picture = "a fresh screen after the loss"
+        elif notice.kind == DAMAGED:
+            self.cut_blocks(everything=True)
+            self.add_event("gap", notice.time_ns, {"cause": "the spool was damaged", "bytes": notice.value})
+            self.wants_picture = "a fresh screen after the loss"
         elif notice.kind == tap.START:
             self.pipe_ended_ns = 0
             for seed in attach.seeds(self.spool):
@@ -292,7 +297,10 @@ class Follower:
             self.rows.text(text)
 
     def put_keyframes(self, entry: Entry) -> None:
-        """Keep the screens where the turn begins and ends; the writer drops those where it no longer does."""
+        """Keep the screens where the turn begins and ends; the writer drops those where it no longer does.
+
+        Where the bytes have left memory already they are told at the end, from the blocks.
+        """
         ends = (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None)
         places = {place for place in ends if place is not None}
         for offset in places - self.keyframes.get(entry.turn.key, set()):
@@ -359,6 +367,8 @@ class Follower:
                 if rows is self.rows:
                     self.changes.look(self.id, self.meta.cwd, turn, now_ns)
             rows.change(**ended)
+        self.rows.no_open_turns(self.last_ns or now_ns)
+        self.outbox.put(lambda connection: fill_keyframes(connection, self.id))
         self.add_event("end", now_ns, {"cause": self.ending})
         if not self.conversations.followed:
             self.outbox.put(lambda connection: tell_untold(connection, self.id, self.settings))

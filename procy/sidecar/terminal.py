@@ -14,7 +14,8 @@ from procy.types import Picture, Read
 
 
 class Notice(NamedTuple):
-    """A record of the tap that is no data. ``kind`` is one of ``tap.START`` (``value``: pid), ``LOST`` (bytes), ``END``."""
+    """A record that is no data. ``kind`` is one of ``tap.START`` (``value``: pid), ``LOST`` (bytes), ``END``,
+    or ``DAMAGED`` (bytes)."""
 
     kind: int
     time_ns: int

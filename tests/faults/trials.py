@@ -1,0 +1,68 @@
+"""Trials: a scene, faults at random instants, and the verdict."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.faults import clock, injections
+from tests.faults.disk import Limit, small_disk
+from tests.faults.injections import Fault
+from tests.faults.scene import Scene
+from tests.faults.verdict import Verdict, judge
+
+Trial = Callable[[Path, str], Verdict]
+"""Where it may write, and its seed."""
+DISK_MB = 256  # more than what doctor calls too little
+
+
+def pane(root: Path, seed: str, faults: Sequence[Fault], seconds: float = 4.0) -> Verdict:
+    """Those faults, spread over the seconds in which the pane's program prints."""
+    return play(Scene(root, random.Random(seed)), faults, seconds)
+
+
+def play(scene: Scene, faults: Sequence[Fault], seconds: float) -> Verdict:
+    try:
+        scene.begin(seconds)
+        began = time.monotonic()
+        waits = sorted(scene.chance.uniform(0.1, 0.9) * seconds for _ in faults)
+        for fault, wait in zip(faults, waits, strict=True):
+            time.sleep(max(0.0, began + wait - time.monotonic()))
+            fault.do(scene)
+        scene.finish()
+        verdict = judge(scene, may_lose(faults), any(fault.ends for fault in faults))
+    finally:
+        scene.close()
+    verdict.faults.update(fault.name for fault in faults)
+    verdict.wrong += [f"doctor names no fix: {one}" for one in scene.unfixable]
+    return verdict
+
+
+def may_lose(faults: Sequence[Fault]) -> bool:
+    """A tap without its loop goes on, and is the last one."""
+    return any(fault.loses for fault in faults) or (injections.LOOP in faults and len(faults) > 1)
+
+
+def full_disk(root: Path, seed: str, more: Sequence[Fault] = (), seconds: float = 4.0) -> Verdict:
+    chance = random.Random(seed)
+    with small_disk(root / "disk", DISK_MB) as small:
+        disk = small or Limit()
+        scene = Scene(root / "scene", chance, disk.place)
+        filled = Fault(f"fill the disk ({disk.kind})", injections.fill_disk(disk), loses=True)
+        verdict = play(scene, [*more, filled], seconds)
+        told = sum(detail.get("bytes", 0) for _, detail in scene.gaps())
+        if not more and told != verdict.bytes_lost:
+            verdict.wrong.append(f"{verdict.bytes_lost} bytes are missing, {told} are told")
+        return verdict
+
+
+def jumping_clock(root: Path, seed: str, more: Sequence[Fault] = (), seconds: float = 4.0) -> Verdict:
+    scene = Scene(root, random.Random(seed), environment=clock.environment(root))
+    return play(scene, [injections.CLOCK, *more, injections.CLOCK], seconds)
+
+
+def spoiled_database(root: Path, seed: str) -> Verdict:
+    """The last page of the database changes under the sidecar; doctor says so, and its fix is followed."""
+    return Verdict(wrong=["not built yet"])
