@@ -111,7 +111,7 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
     states = [event for event in stored_events(connection, session_id) if event.kind == "state"]
     if states and states[-1].detail.get("state") == "idle":
         book.idle_since(states[-1].at_ns)
-    ended_ns = book.timeline.last_ns or from_iso(session[1] or session[0])
+    ended_ns = reader.last_ns or from_iso(session[1] or session[0])
     return sorted(book.close(ended_ns), key=lambda turn: turn.started_ns)
 
 

@@ -74,7 +74,6 @@ class Follower:
         self.seeds_taken: set[Path] = set()
         self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
         self.looked_ns = 0
-        self.last_ns = self.timeline.last_ns
         self.pipe_ended_ns = 0
         self.trouble = ""  # why nothing of the pane is recorded now
         self.wants_picture = ""  # why the tap is to be attached anew
@@ -89,6 +88,7 @@ class Follower:
         for at_ns, event, payload in last_hooks(connection, self.id):
             self.state.hook(event, payload, at_ns)
         self.later = replay(connection, self.id, self.reader)
+        self.last_ns = self.reader.last_ns
         self.reader.changed()  # those are in the database, as these are:
         self.reader.texts.take()
         self.conversations.catch_up()

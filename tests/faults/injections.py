@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.faults.disk import Disk
 from tests.faults.scene import Scene, kill
 from tests.faults.verdict import problems_of
 
+PAGE = 4096  # of a database
 Inject = Callable[[Scene], object]
 
 
@@ -170,6 +171,20 @@ def spoil_spool(scene: Scene) -> None:
 
 
 LOOP = Fault("kill the tap's loop", kill_loop)
+
+
+def spoil_database(scene: Scene) -> None:
+    """Its last page, or another one but the first, with everything written and nobody at work on it."""
+    sidecar = scene.lab.sidecar_pid()
+    kill(sidecar or 1 << 30)
+    wait_until(lambda: not is_running(sidecar))
+    path = Path(scene.lab.places.db)
+    with closing(sqlite3.connect(path, timeout=10)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    count = path.stat().st_size // PAGE
+    spoil(path, PAGE * (scene.chance.choice((count, scene.chance.randint(2, count))) - 1), PAGE)
+
+
 PANE = (
     Fault("kill tap", kill_tap),
     Fault("kill sidecar", kill_sidecar),

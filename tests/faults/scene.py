@@ -23,13 +23,14 @@ PATIENCE_S = 60.0
 
 
 class Scene:
-    """``home``: where the data directory lies, if not beside the rest. ``environment``: more of it, of all processes of ours."""
+    """``home``: where the data directory lies, if not beside the rest.
+    ``environment``: more of it, of tmux and all of ours."""
 
     def __init__(self, root: Path, chance: random.Random, home: Path | None = None, environment: Mapping[str, str] = {}) -> None:
         root.mkdir(parents=True, exist_ok=True)
         self.chance, self.folder = chance, root
         self.lab = Lab(home or root)
-        self.environment = environment
+        self.lab.environment |= environment
         self.spool: Spool = Spool("")
         self.server = 0  # pid of tmux, as long as it is to live
         self.unfixable: list[str] = []  # what doctor found while something was wrong, and named no fix for
@@ -39,9 +40,6 @@ class Scene:
         seed = str(self.chance.random())
         self.lab.start(sys.executable, "-S", str(PROGRAM), str(self.folder), seed, str(seconds))
         self.server = int(self.lab.option("pid"))
-        for name, value in self.environment.items():  # of what tmux starts from now on
-            self.lab.tmux("set-environment", "-g", name, value)
-        self.lab.environment |= self.environment
         wait_until((self.folder / "copy").exists, what="the program")
         self.spool = self.lab.record()
         (self.folder / "go").touch()

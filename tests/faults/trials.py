@@ -11,7 +11,7 @@ from tests.faults import clock, injections
 from tests.faults.disk import Limit, small_disk
 from tests.faults.injections import Fault
 from tests.faults.scene import Scene
-from tests.faults.verdict import Verdict, judge
+from tests.faults.verdict import Verdict, judge, problems_of
 
 Trial = Callable[[Path, str], Verdict]
 """Where it may write, and its seed."""
@@ -63,6 +63,31 @@ def jumping_clock(root: Path, seed: str, more: Sequence[Fault] = (), seconds: fl
     return play(scene, [injections.CLOCK, *more, injections.CLOCK], seconds)
 
 
-def spoiled_database(root: Path, seed: str) -> Verdict:
-    """The last page of the database changes under the sidecar; doctor says so, and its fix is followed."""
-    return Verdict(wrong=["not built yet"])
+def spoiled_database(root: Path, seed: str, seconds: float = 4.0) -> Verdict:
+    """A page of the database changes under the sidecar. Doctor says so, and its fix is followed."""
+    scene = Scene(root, random.Random(seed))
+    try:
+        scene.begin(seconds)
+        time.sleep(scene.chance.uniform(0.4, 0.9) * seconds)
+        injections.spoil_database(scene)
+        wrong = follow_fix(scene)
+        scene.finish()
+        scene.lab.procy("rebuild", "--all")
+        verdict = judge(scene, may_lose=False, cut_short=False)
+    finally:
+        scene.close()
+    verdict.faults["spoil a page of the database"] += 1
+    verdict.wrong += wrong
+    return verdict
+
+
+def follow_fix(scene: Scene) -> list[str]:
+    """What is wrong after that."""
+    damage = [one for one in problems_of(scene.lab) if scene.lab.places.db in one["what"]]
+    if not damage:
+        return []  # a page that nothing is on
+    if "procy doctor --repair" not in damage[0]["remedy"]:
+        return [f"doctor names no fix: {damage}"]
+    done = scene.lab.procy("doctor", "--repair", "--json", check=False)
+    left = [one for one in problems_of(scene.lab) if scene.lab.places.db in one["what"]]
+    return [f"the fix did not help: {left} {done.stderr}"] if left or "rows could be read" not in done.stderr else []
