@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from procy.capture.spool import spools
+from procy.capture.spool import Meta, Spool, spools
 from procy.cli.common import db_option, json_option, places_of, print_json
 from procy.cli.doctor_bundle import write_bundle
 from procy.cli.doctor_changes import check_changes
@@ -30,6 +30,7 @@ from procy.settings import load_settings
 MARKS = {"ok": click.style("✓", fg="green"), "note": click.style("–", fg="yellow"), "problem": click.style("✗", fg="red")}
 LEAST_FREE = 200 << 20
 MANY_HOOKS = 1000
+MUCH_BEHIND = 8 << 20
 REPAIR = "procy doctor --repair"
 AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm install -g @openai/codex"}
 
@@ -125,8 +126,9 @@ def check_database(places: Places) -> Iterator[Finding]:
 
 def check_recordings(places: Places) -> Iterator[Finding]:
     from procy.capture.locks import take_lock
+    from procy.capture.progress import behind
 
-    live = []
+    live, waiting = [], behind(places)
     for spool in spools(places.spool):
         try:
             meta = spool.meta()
@@ -135,15 +137,7 @@ def check_recordings(places: Places) -> Iterator[Finding]:
             continue
         if meta.wanted == "recording":
             live.append(spool)
-            if not spool.tap_is_running():
-                yield Finding(
-                    "note", f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now", "The sidecar attaches it again"
-                )
-        state = spool.state()
-        if state and state.lost:
-            yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
-        if (spool.path / "fallback.raw").exists():
-            yield Finding("problem", f"the tap of {meta.pane_id} could not start", f"See {spool.path / 'tap.log'}")
+        yield from check_spool(spool, meta, waiting.get(spool.session_id, 0))
     there = os.path.isdir(places.beside_spool)
     lock = take_lock(places.sidecar_lock) if there else None
     if lock is None and there:
@@ -155,6 +149,21 @@ def check_recordings(places: Places) -> Iterator[Finding]:
         yield Finding("ok", "nothing is recorded now")
     if lock is not None:
         lock.close()
+
+
+def check_spool(spool: Spool, meta: Meta, waiting: int) -> Iterator[Finding]:
+    """``waiting``: bytes that the sidecar has not read yet."""
+    if meta.wanted == "recording" and not spool.tap_is_running():
+        what = f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now"
+        yield Finding("note", what, "The sidecar attaches it again")
+    state = spool.state()
+    if state and state.lost:
+        yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
+    if waiting > MUCH_BEHIND:
+        what = f"the sidecar is {waiting >> 20} MB behind what {meta.pane_id} printed"
+        yield Finding("note", what, "Nothing is lost: it waits in the spool, and is read when the panes print less")
+    if (spool.path / "fallback.raw").exists():
+        yield Finding("problem", f"the tap of {meta.pane_id} could not start", f"See {spool.path / 'tap.log'}")
 
 
 def check_agents(places: Places) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from procy.capture.lines import line_spools
+from procy.capture.progress import tell_progress
 from procy.capture.servers import registered
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
@@ -36,6 +37,7 @@ LINGER_S = 5.0  # nothing to record: wait so long for the next session
 RETRY_S = 1.0
 BUSY_S = 0.25  # states are shown while another program has the database; rows are tried again, so nothing is lost
 TODAY_S = 2.0
+PROGRESS_S = 1.0
 KEEP_PRIVATE_S = 30 * 86400
 
 
@@ -49,6 +51,8 @@ class Sidecar:
         self.board = Board(self.is_ours)
         self.on_change = OnChange()
         self.today, self.today_at = "", 0.0
+        self.progress: dict[str, int] = {}
+        self.progress_at = 0.0
         self.auto = AutoRecord(places)
         self.followers: dict[str, Follower] = {}
         self.changes = Changes(places, settings)
@@ -73,6 +77,7 @@ class Sidecar:
                 self.find()
             self.tick(time.time_ns())
             self.show()
+            self.tell_progress()
             if not self.held and (not self.stuck or started - self.tried > RETRY_S):
                 self.tried = started
                 self.send()
@@ -160,6 +165,14 @@ class Sidecar:
                 self.today = read_today(self.connection, datetime.now().astimezone()).in_short()
         panes = [shown for follower in self.followers.values() if (shown := follower.shown())]
         self.on_change.tell(self.board.show(panes, self.today))
+
+    def tell_progress(self) -> None:
+        """How far every recording is read, for whoever asks whether the sidecar keeps up."""
+        read = {follower.id: follower.terminal.offset for follower in self.followers.values()}
+        if read != self.progress and time.monotonic() - self.progress_at > PROGRESS_S:
+            self.progress, self.progress_at = read, time.monotonic()
+            with suppress(OSError):  # the disk is full
+                tell_progress(self.places, read)
 
     def known_servers(self) -> set[str]:
         """Where an earlier sidecar may have left something to see."""

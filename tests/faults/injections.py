@@ -185,6 +185,7 @@ def spoil_database(scene: Scene) -> None:
     spoil(path, PAGE * (scene.chance.choice((count, scene.chance.randint(2, count))) - 1), PAGE)
 
 
+LOOP = Fault("kill the tap's loop", kill_loop)
 PANE = (
     Fault("kill tap", kill_tap),
     Fault("kill sidecar", kill_sidecar),

@@ -63,6 +63,8 @@ def stream(root: Path, seed: str) -> Verdict:
     for number in range(30):
         with suppress(BrokenPipeError):
             running.send(message(f"ask {number}"))
+        if not number:
+            wait_until(lambda: heard, 30, "the first answer")
         if number == after // 2 and chance.random() < 0.5 and (sidecar := lab.sidecar_pid()):
             kill(sidecar)
             verdict.faults["kill sidecar (stream)"] += 1

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.faults import clock, injections
 from tests.faults.disk import Limit, small_disk
@@ -70,24 +71,29 @@ def spoiled_database(root: Path, seed: str, seconds: float = 4.0) -> Verdict:
         scene.begin(seconds)
         time.sleep(scene.chance.uniform(0.4, 0.9) * seconds)
         injections.spoil_database(scene)
-        wrong = follow_fix(scene)
+        wrong, name = follow_fix(scene)
         scene.finish()
         scene.lab.procy("rebuild", "--all")
         verdict = judge(scene, may_lose=False, cut_short=False)
     finally:
         scene.close()
-    verdict.faults["spoil a page of the database"] += 1
+    verdict.faults[name] += 1
     verdict.wrong += wrong
     return verdict
 
 
-def follow_fix(scene: Scene) -> list[str]:
-    """What is wrong after that."""
-    damage = [one for one in problems_of(scene.lab) if scene.lab.places.db in one["what"]]
+def follow_fix(scene: Scene) -> tuple[list[str], str]:
+    """What is wrong after that, and what the page was."""
+    damage = damage_of(scene)
     if not damage:
-        return []  # a page that nothing is on
+        return [], "spoil a page of the database: an unused one"
+    name = "spoil a page of the database, repair it"
     if "procy doctor --repair" not in damage[0]["remedy"]:
-        return [f"doctor names no fix: {damage}"]
+        return [f"doctor names no fix: {damage}"], name
     done = scene.lab.procy("doctor", "--repair", "--json", check=False)
-    left = [one for one in problems_of(scene.lab) if scene.lab.places.db in one["what"]]
-    return [f"the fix did not help: {left} {done.stderr}"] if left or "rows could be read" not in done.stderr else []
+    helped = "rows could be read" in done.stderr and not damage_of(scene)
+    return [] if helped else [f"the fix did not help: {damage_of(scene)} {done.stderr}"], name
+
+
+def damage_of(scene: Scene) -> list[dict[str, Any]]:
+    return [one for one in problems_of(scene.lab) if scene.lab.places.db in one["what"]]
