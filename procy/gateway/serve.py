@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import random
+import signal
 import time
 from typing import IO
 
@@ -55,6 +56,8 @@ def serve(places: Places, lock: IO[str]) -> None:
     gc.set_threshold(20_000, 20, 20)  # calls leave no circles behind; looking for them took a tenth of the time
     address.announce(lock, Running(os.getpid(), found, __version__, time.time_ns()))
     log.info("serving %s", ", ".join(f"{service} on {port}" for service, port in found.items()))
+    for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends, and raises what it got once more: before the rows are written
+        signal.signal(number, lambda *_: None)
     try:
         uvicorn.Server(config).run(sockets=list(listeners.values()))
     finally:
