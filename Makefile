@@ -7,6 +7,7 @@ JOBS ?= 3 # tests at once: most of their time they wait for a screen
 AGENTS ?= 3 # tests with real agents at once: these need the processor
 SEEDS ?= 3 # of the tiny models that learn in train-test
 SECONDS ?= 60 # for each target of fuzz
+TRIALS ?= 40 # of faults
 HOSTS ?= # not empty: install an ssh server and Ray, which the tests of hosts need
 VENV := .venv
 TRAIN := .venv-train
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help setup assets demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
+.PHONY: help setup assets demo test clients clients-all cron-test train-env train-test vllm-test fuzz faults soak lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -98,6 +99,9 @@ fuzz: setup ## every reader of foreign bytes, guided by coverage (SECONDS=60 eac
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
+faults: setup ## kill, cut, lock, fill, stop, spoil and set the clock at random instants, and look what is left (TRIALS=40, SEED=…, KIND=…)
+	@$(BIN)/python -m tests.faults --trials $(TRIALS) $(if $(SEED),--seed $(SEED)) $(if $(KIND),--only "$(KIND)")
+
 lint: setup ## ruff, mypy, import layers, documentation that agrees with the program
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -110,6 +114,9 @@ docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.
 
 bench: setup ## what it costs, each figure beside its reference measured in the same run
 	@$(BIN)/python -m bench
+
+soak: setup ## six hours of 20 agents in four minutes, beside 32 clients of the gateway (SECONDS, HOURS, PANES, BROWSERS=4)
+	@$(BIN)/python -m bench soak
 
 bench-circle: setup train-env ## corrections make the proposer better: record, evolve, correct, export, train, serve, evolve again
 	@PROCY_TRAIN_PYTHON=$(abspath $(TRAIN)/bin/python) $(BIN)/python -m bench.circle

@@ -44,6 +44,9 @@ from procy.types import PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
+WRITTEN_NS = (
+    100_000_000  # a read is written down so long after it was stamped, at most: before then nobody knows that it is quiet
+)
 TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 DOUBT_NS = 10_000_000_000  # an agent whose title says that it is ready may write its answer down so much later
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
@@ -187,7 +190,7 @@ class Follower:
                 self.border.call("reading the screen", None, self.reader.feed, item)
             else:
                 self.on_notice(item, now_ns)
-        self.border.call("reading the screen", None, self.reader.rest, now_ns)
+        self.border.call("reading the screen", None, self.reader.rest, now_ns - WRITTEN_NS)
         quiet = bool(self.terminal.reads) and now_ns - self.last_ns > QUIET_CUT_NS
         self.cut_blocks(everything=quiet)
         return read

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from bench.table import table
+from procy.errors import ProcyError
 from tests.faults import clock, trials
 from tests.faults.injections import ENDS, PANE, SPOOL
 from tests.faults.planes import PLANES
@@ -77,7 +78,7 @@ def played(name: str, seed: str, trial: Trial) -> Verdict:
     began = time.monotonic()
     try:
         verdict = trial(root / "t", seed)
-    except (AssertionError, pytest.fail.Exception) as error:
+    except (AssertionError, ProcyError, pytest.fail.Exception) as error:
         verdict = Verdict(wrong=[f"{type(error).__name__}: {error}"])
     told = ", ".join(f"{fault} × {count}" if count > 1 else fault for fault, count in sorted(verdict.faults.items()))
     print(f"{seed:>14}  {name:<17} {'ok   ' if not verdict.wrong else 'WRONG'}  {time.monotonic() - began:4.0f} s  "
