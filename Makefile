@@ -115,7 +115,7 @@ docs: setup ## write the generated parts of README, docs/cli.md and docs/schema.
 bench: setup ## what it costs, each figure beside its reference measured in the same run
 	@$(BIN)/python -m bench
 
-soak: setup ## six hours of 20 agents in four minutes, beside 32 clients of the gateway (SECONDS, HOURS, PANES, BROWSERS=4)
+soak: setup ## six hours of 20 agents in four minutes, beside 32 clients of the gateway (SOAK_SECONDS, HOURS, PANES, BROWSERS=4)
 	@$(BIN)/python -m bench soak
 
 bench-circle: setup train-env ## corrections make the proposer better: record, evolve, correct, export, train, serve, evolve again

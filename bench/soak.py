@@ -1,6 +1,6 @@
 """Hours of agents in minutes: 20 recorded panes that play films of real agents, 32 clients of the gateway, and the pages open.
 
-``python -m bench soak``; SECONDS: for how long (240), HOURS: of output in that time (6), PANES (20), BROWSERS that have a
+``python -m bench soak``; SOAK_SECONDS: for how long (240), HOURS: of output in that time (6), PANES (20), BROWSERS that have a
 page open (0). Says whether processor time and memory stay flat, how far the sidecar is behind, and compares every byte.
 """
 
@@ -31,7 +31,7 @@ from procy.recording.terminal import TerminalLog
 from procy.store.db import open_reader
 from tests.parse.films import films, load_film
 
-SECONDS = float(os.environ.get("SECONDS", "240"))
+SECONDS = float(os.environ.get("SOAK_SECONDS", "240"))
 HOURS = float(os.environ.get("HOURS", "6"))
 PANES = int(os.environ.get("PANES", "20"))
 BROWSERS = int(os.environ.get("BROWSERS", "0"))

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 class Disk(Protocol):
     kind: str
-    place: Path | None
+
+    @property
+    def place(self) -> Path | None: ...
 
     def fill(self, scene: Scene) -> None: ...
 
@@ -29,7 +31,7 @@ class SmallDisk:
     kind = "tmpfs"
 
     def __init__(self, place: Path) -> None:
-        self.place: Path | None = place
+        self.place = place
         self.ballast = place / "ballast"
 
     def fill(self, scene: Scene | None = None) -> None:
