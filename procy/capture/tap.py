@@ -232,7 +232,7 @@ class Tap:
 
     def read_size(self, now: int) -> None:
         """The pane's window size as the program in it was told; kept when the terminal is gone."""
-        if now - self.size_ns < SIZE_EVERY_NS:
+        if abs(now - self.size_ns) < SIZE_EVERY_NS:  # the clock may have been set back
             return
         self.size_ns = now
         try:
@@ -253,7 +253,7 @@ class Tap:
         now = time.time_ns()
         if os.getppid() != self.loop:
             return False
-        if now - self.looked_ns < self.patience * 1e9:
+        if abs(now - self.looked_ns) < self.patience * 1e9:
             return False
         self.looked_ns = now
         try:

@@ -38,6 +38,7 @@ RETRY_S = 1.0
 BUSY_S = 0.25  # states are shown while another program has the database; rows are tried again, so nothing is lost
 TODAY_S = 2.0
 PROGRESS_S = 1.0
+BACK_NS = 1_000_000_000
 KEEP_PRIVATE_S = 30 * 86400
 
 
@@ -63,19 +64,25 @@ class Sidecar:
         self.tried = 0.0  # when rows were last sent
         self.unsent: set[str] = set()  # sessions that are over, and may have rows that are not sent
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Until nothing is recorded any more; True when it is to begin anew: times that it remembers are in the future."""
         self.forget_private_files()
         self.give_up_lost_sessions()
         for socket in self.known_servers():
             self.board.server(socket)
         quiet_since = time.monotonic()
         settled = 0.0
+        now_ns = time.time_ns()
         while time.monotonic() - quiet_since < LINGER_S:
             started = time.monotonic()
             self.hold()
             if not self.held:
                 self.find()
-            self.tick(time.time_ns())
+            before_ns, now_ns = now_ns, time.time_ns()
+            if now_ns < before_ns - BACK_NS:
+                log.warning("the clock was set back; beginning anew")
+                return True
+            self.tick(now_ns)
             self.show()
             self.tell_progress()
             if not self.held and (not self.stuck or started - self.tried > RETRY_S):
@@ -95,6 +102,7 @@ class Sidecar:
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
         self.changes.close()
+        return False
 
     def hold(self) -> None:
         """While a redaction rule is broken, nothing is read: it waits in the spool, and none of it is lost or stored unmasked."""

@@ -147,7 +147,8 @@ class Follower:
     def heard_all(self, now_ns: int) -> bool:
         """Whether neither the tap nor the agent will say more. (The tap of a dead pane that tmux keeps does not end.)"""
         patience_ns = TAP_ENDS_NS if self.spool.tap_is_running() else LAST_WORDS_NS
-        return now_ns - max(self.ending_ns, self.last_ns) > patience_ns
+        last_ns = self.last_ns if self.last_ns <= now_ns else 0  # the clock was set back
+        return now_ns - max(self.ending_ns, last_ns) > patience_ns
 
     def renew_meta(self) -> None:
         """Read again what is wanted of this session; called when its file changed."""

@@ -59,7 +59,7 @@ def plan(seed: str, count: int, only: str) -> Iterator[tuple[str, str, Trial]]:
         **{name: lambda chance, trial=trial: trial for name, trial in PLANES.items()},  # type: ignore[misc]
     }
     if clock.library():
-        kinds["jumping clock"] = lambda chance: partial(trials.jumping_clock, more=chance.choices(PANE[:3], k=1))
+        kinds["jumping clock"] = lambda chance: partial(trials.jumping_clock, more=chance.choices(PANE, k=1))
     else:
         print("jumping clock: skipped, it needs a C compiler (scripts/need.sh cc gcc libc6-dev)", flush=True)
     kinds = {name: make for name, make in kinds.items() if only in ("", name)}

@@ -126,6 +126,11 @@ def jump_clock(scene: Scene) -> None:
     clock.jump(scene.lab.environment["CLOCK_OFFSET"], seconds)
 
 
+def set_clock_back(scene: Scene) -> None:
+    """By an hour: whoever waits for a time by it waits for long."""
+    clock.jump(scene.lab.environment["CLOCK_OFFSET"], -3600)
+
+
 def fill_disk(disk: Disk) -> Inject:
     """Nothing can be written for a while."""
 

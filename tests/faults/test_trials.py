@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.faults import clock, trials
-from tests.faults.injections import PANE, SPOOL, Fault
+from tests.faults.injections import PANE, SPOOL, Fault, set_clock_back
 from tests.faults.planes import gateway, pages, stream
-from tests.faults.verdict import Verdict, find_holes
+from tests.faults.verdict import Verdict, find_holes, judge
 
 pytestmark = pytest.mark.faults
 FAULTS = {fault.name: fault for fault in PANE}
@@ -37,6 +39,24 @@ def test_a_jumping_clock(tmp_path: Path) -> None:
     if not clock.library():
         pytest.skip("no C compiler: the clock cannot be made to jump here")
     check(trials.jumping_clock(tmp_path / "t", "1", seconds=2.0))
+
+
+@pytest.mark.parametrize("then", ["kill sidecar", "kill loop and tap"])
+def test_a_clock_that_is_set_back_delays_nothing(tmp_path: Path, then: str) -> None:
+    if not clock.library():
+        pytest.skip("no C compiler: the clock cannot be made to jump here")
+    scene = trials.clocked(tmp_path / "t", "1")
+    try:
+        scene.begin(3.0)
+        set_clock_back(scene)
+        time.sleep(0.3)
+        FAULTS[then].do(scene)
+        time.sleep(0.3)
+        wait_until(lambda: scene.lab.sidecar_pid() and scene.spool.tap_is_running(), 15, f"both again\n{scene.lab.log()}")
+        scene.finish()
+        assert not judge(scene, may_lose=FAULTS[then].loses, cut_short=False).wrong
+    finally:
+        scene.close()
 
 
 @pytest.mark.parametrize("trial", [stream, gateway, pages])

@@ -60,8 +60,11 @@ def full_disk(root: Path, seed: str, more: Sequence[Fault] = (), seconds: float 
 
 
 def jumping_clock(root: Path, seed: str, more: Sequence[Fault] = (), seconds: float = 4.0) -> Verdict:
-    scene = Scene(root, random.Random(seed), environment=clock.environment(root))
-    return play(scene, [injections.CLOCK, *more, injections.CLOCK], seconds)
+    return play(clocked(root, seed), [injections.CLOCK, *more, injections.CLOCK], seconds)
+
+
+def clocked(root: Path, seed: str) -> Scene:
+    return Scene(root, random.Random(seed), environment=clock.environment(root))
 
 
 def spoiled_database(root: Path, seed: str, seconds: float = 4.0) -> Verdict:
