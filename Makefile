@@ -8,6 +8,7 @@ AGENTS ?= 3 # tests with real agents at once: these need the processor
 SEEDS ?= 3 # of the tiny models that learn in train-test
 SECONDS ?= 60 # for each target of fuzz
 PICTURES ?= # not empty: play the hour of docs/guide.md, and take its pictures
+TRIALS ?= 40 # of faults
 HOSTS ?= # not empty: install an ssh server and Ray, which the tests of hosts need
 BIN_DIR ?= $(HOME)/.local/bin
 VENV := .venv
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 ASSETS := datasette_plugins/static/vendor/manifest.json
 
-.PHONY: help audit setup assets install demo test clients clients-all cron-test train-env train-test vllm-test fuzz lint bench bench-evolve bench-circle bench-gateway scale docs clean
+.PHONY: help audit setup assets install demo test clients clients-all cron-test train-env train-test vllm-test fuzz faults soak lint bench bench-evolve bench-circle bench-gateway scale docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -105,6 +106,9 @@ fuzz: setup ## every reader of foreign bytes, guided by coverage (SECONDS=60 eac
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS)
 
+faults: setup ## kill, cut, lock, fill, stop, spoil and set the clock at random instants, and look what is left (TRIALS=40, SEED=…, KIND=…)
+	@$(BIN)/python -m tests.faults --trials $(TRIALS) $(if $(SEED),--seed $(SEED)) $(if $(KIND),--only "$(KIND)")
+
 lint: setup ## ruff, mypy, import layers, documentation that agrees with the program; and audit
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
@@ -123,6 +127,9 @@ docs: setup ## write the generated parts of README and docs (PICTURES=1: the scr
 
 bench: setup ## what it costs, each figure beside its reference measured in the same run
 	@$(BIN)/python -m bench
+
+soak: setup ## six hours of 20 agents in four minutes, beside 32 clients of the gateway (SOAK_SECONDS, HOURS, PANES, BROWSERS=4)
+	@$(BIN)/python -m bench soak
 
 bench-circle: setup train-env ## corrections make the proposer better: record, evolve, correct, export, train, serve, evolve again
 	@PROCY_TRAIN_PYTHON=$(abspath $(TRAIN)/bin/python) $(BIN)/python -m bench.circle

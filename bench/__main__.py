@@ -19,12 +19,13 @@ FIGURES = (
     "imports",
     "changes",
 )
+LONG = ("soak",)  # minutes, so only when it is named
 
 
 def main() -> int:
     wanted = sys.argv[1:] or list(FIGURES)
-    if unknown := [name for name in wanted if name not in FIGURES]:
-        print(f"no figure {', '.join(unknown)}; there are: {', '.join(FIGURES)}", file=sys.stderr)
+    if unknown := [name for name in wanted if name not in (*FIGURES, *LONG)]:
+        print(f"no figure {', '.join(unknown)}; there are: {', '.join((*FIGURES, *LONG))}", file=sys.stderr)
         return 2
     for name in wanted:
         import_module(f"bench.{name}").run()

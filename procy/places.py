@@ -24,6 +24,10 @@ class Places(NamedTuple):
     def sidecar_log(self) -> str:
         return os.path.join(self.beside_spool, "sidecar.log")
 
+    @property
+    def sidecar_progress(self) -> str:
+        return os.path.join(self.beside_spool, "sidecar.progress")
+
     def run_lock(self, run_id: str) -> str:
         """Held by the process that carries a run out."""
         return os.path.join(self.home, "runs", f"{run_id}.lock")

@@ -74,7 +74,8 @@ def detach(spool: Spool, meta: Meta, patience_s: float = 2.0) -> None:
         end = state.end if state else 0
         calm = calm + 1 if end == seen and spool.tap_is_running() else 0
         seen = end
-    if any(str(spool.path) in tool for tool in pipe_tools(meta.server_pid, set())):  # else the pipe is another tool's by now
+    is_ours = any(str(spool.path) in tool for tool in pipe_tools(meta.server_pid, set()))
+    if is_ours or spool.tap_is_running():  # by itself, where its loop was killed; else the pipe is another tool's by now
         tmux.detach(meta.pane_id)
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 from procy.capture import tap
 from procy.capture.locks import is_locked
+from procy.capture.records import Cursor as Cursor
+from procy.capture.records import Promise, Record, trusted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,23 +49,6 @@ class Meta:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """One read of the tap: ``length`` bytes at stream ``offset``, seen at ``time_ns`` in a window of columns × rows."""
-
-    time_ns: int
-    offset: int
-    length: int
-    columns: int
-    rows: int
-    kind: int
-    value: int
-
-    @property
-    def end(self) -> int:
-        return self.offset + self.length
-
-
-@dataclass(frozen=True, slots=True)
 class TapState:
     """What the tap has safely written; see ``tap.STATE``."""
 
@@ -73,15 +58,6 @@ class TapState:
     raw_size: int
     index_size: int
     lost: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """How far a reader is: a segment, a position in its index, and the stream offset that comes next."""
-
-    segment: int = 1
-    index: int = 0
-    offset: int = 0
 
 
 class Spool:
@@ -175,20 +151,29 @@ class Spool:
             return None
         return TapState(pid, segment, end, raw_size, index_size, lost) if magic == tap.MAGIC else None
 
+    def steady_state(self) -> TapState | None:
+        """The same, never read in the middle of a change."""
+        state = self.state()
+        while state != (again := self.state()):
+            state = again
+        return state
+
     def records(self, cursor: Cursor, limit_bytes: int = 8 << 20) -> Iterator[tuple[Record, bytes, Cursor]]:
         """Each record after ``cursor``, its bytes, and the cursor behind it; stops after about ``limit_bytes``.
 
-        Only what the tap's state vouches for is read. Bytes before ``cursor.offset`` (read once already, from a record
+        Only what the tap's state vouches for is read; what of that is damaged comes as records of kind ``DAMAGED``, without
+        bytes. Bytes before ``cursor.offset`` (read once already, from a record
         that a killed tap had begun) are cut off.
         """
-        state = self.state()
+        state = self.steady_state()
         seen = 0
         while state and seen < limit_bytes:
             is_last = cursor.segment >= state.segment
-            for record, data in self._segment_records(cursor, state.index_size if is_last else None):
+            promise = Promise(state.index_size, state.end) if is_last else self.promise(cursor.segment)
+            for record, data, index in self._segment_records(cursor, promise):
                 cut = min(max(cursor.offset - record.offset, 0), record.length)
                 record = replace(record, offset=record.offset + cut, length=record.length - cut)
-                cursor = Cursor(cursor.segment, cursor.index + tap.RECORD.size, max(cursor.offset, record.end))
+                cursor = Cursor(cursor.segment, index, max(cursor.offset, record.end))
                 seen += record.length
                 yield record, data[cut:], cursor
                 if seen >= limit_bytes:
@@ -197,23 +182,24 @@ class Spool:
                 return
             cursor = Cursor(cursor.segment + 1, 0, cursor.offset)
 
-    def _segment_records(self, cursor: Cursor, index_size: int | None) -> Iterator[tuple[Record, bytes]]:
+    def promise(self, number: int) -> Promise:
+        """What a segment must hold that is written no more: up to where the next one begins, if that can be read."""
+        path = self.segment(number, "idx")
+        size = path.stat().st_size if path.exists() else 0
         try:
-            index = self.segment(cursor.segment, "idx").read_bytes()[:index_size]
+            with self.segment(number + 1, "idx").open("rb") as file:
+                return Promise(size, Record(*tap.RECORD.unpack(file.read(tap.RECORD.size))).offset)
+        except (OSError, struct.error):
+            return Promise(size, None)
+
+    def _segment_records(self, cursor: Cursor, promise: Promise) -> Iterator[tuple[Record, bytes, int]]:
+        try:
+            index = self.segment(cursor.segment, "idx").read_bytes()
             raw = self.segment(cursor.segment, "raw").open("rb")
         except OSError:
             return
-        index = index[: len(index) // tap.RECORD.size * tap.RECORD.size]
-        if len(index) <= cursor.index:
-            raw.close()
-            return
         with raw:
-            first = Record(*tap.RECORD.unpack_from(index))
-            start = Record(*tap.RECORD.unpack_from(index, cursor.index))
-            raw.seek(start.offset - first.offset)
-            for fields in tap.RECORD.iter_unpack(memoryview(index)[cursor.index :]):
-                record = Record(*fields)
-                yield record, raw.read(record.length)
+            yield from trusted(index, raw, cursor, promise)
 
     def unclaimed(self, cursor: Cursor) -> bytes:
         """Bytes without a record: the beginning of a write that was cut off, and what came while no tap could start."""

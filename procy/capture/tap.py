@@ -6,7 +6,8 @@ no import of procy, no parsing, no database: what it does has to be right for ev
 **Files in DIR** (format 1; read by ``procy.capture.spool``)
 
 ``NNNN.raw``   the pane's bytes as they came. A new pair starts when ``SEGMENT_BYTES`` are reached.
-``NNNN.idx``   one ``RECORD`` per read: wall time (ns), stream offset, length, columns, rows, kind, value.
+``NNNN.idx``   one ``RECORD`` per read: wall time (ns), stream offset, length, columns, rows, kind, value
+               (of data: its CRC-32; 0 where an older tap wrote it).
                The stream offset counts from the first byte of the session, across pairs.
 ``tap.state``  one ``STATE`` in a memory map: survives ``kill -9`` because the kernel owns the page.
 ``pane``       three lines, written by whoever attaches the tap: the pane's terminal, tmux's socket, the pane's id.
@@ -31,9 +32,10 @@ import struct
 import sys
 import termios
 import time
+import zlib
 
 RECORD = struct.Struct("<qQIHHII")  # time ns, stream offset, length, columns, rows, kind, value
-DATA, START, LOST, END = 0, 1, 2, 3  # kinds; value: 0, pid, bytes lost (at most 2**32 - 1), 0
+DATA, START, LOST, END = 0, 1, 2, 3  # kinds; value: CRC-32, pid, bytes lost (at most 2**32 - 1), 0
 
 STATE = struct.Struct("<8sIIQQQQQQ")
 # magic, pid, segment, stream end, size of the raw file, size of the index, records written, records taken, bytes lost
@@ -68,6 +70,7 @@ class Tap:
         self.columns = self.rows = self.size_ns = 0
         self.woken_ns = 0  # when the bytes that are read next began to come; 0 where that is now
         self.looked_ns = time.time_ns()
+        self.loop = os.getppid()  # the shell that holds the socket, and starts the next tap
         self.full_said = False
         self.retry_s = 0.0  # when to try again after a failure, by the monotonic clock
         self.open_state()
@@ -97,6 +100,10 @@ class Tap:
         self.cut_back()
 
     def cut_back(self) -> None:
+        """Drop what the state does not vouch for; go on in new files where these have lost some of what it does."""
+        if os.fstat(self.raw).st_size < self.raw_size or os.fstat(self.index).st_size < self.index_size:
+            self.rotate()
+            return
         os.ftruncate(self.raw, self.raw_size)
         os.ftruncate(self.index, self.index_size)
 
@@ -163,7 +170,7 @@ class Tap:
         except OSError as error:
             self.drop(count, error)
         else:
-            if not self.record(DATA, count, 0):
+            if not self.record(DATA, count, zlib.crc32(self.buffer[:count])):
                 self.drop(count, None)
 
     def take(self, count: int) -> None:
@@ -225,7 +232,7 @@ class Tap:
 
     def read_size(self, now: int) -> None:
         """The pane's window size as the program in it was told; kept when the terminal is gone."""
-        if now - self.size_ns < SIZE_EVERY_NS:
+        if abs(now - self.size_ns) < SIZE_EVERY_NS:  # the clock may have been set back
             return
         self.size_ns = now
         try:
@@ -242,9 +249,11 @@ class Tap:
             os.close(handle)  # at once: a slave held open delays the agent's hang-up
 
     def sidecar_is_gone(self) -> bool:
-        """True when nobody holds the sidecar's lock; looks once in a while only."""
+        """True when nobody holds the sidecar's lock, and somebody is there to start it; looks once in a while only."""
         now = time.time_ns()
-        if now - self.looked_ns < self.patience * 1e9:
+        if os.getppid() != self.loop:
+            return False
+        if abs(now - self.looked_ns) < self.patience * 1e9:
             return False
         self.looked_ns = now
         try:

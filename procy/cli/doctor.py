@@ -13,12 +13,13 @@ from pathlib import Path
 
 import click
 
-from procy.capture.spool import spools
+from procy.capture.spool import Meta, Spool, spools
 from procy.cli.common import db_option, json_option, places_of, print_json
 from procy.cli.doctor_bundle import write_bundle
 from procy.cli.doctor_changes import check_changes
 from procy.cli.doctor_gateway import check_gateway
 from procy.cli.doctor_hosts import check_hosts
+from procy.cli.doctor_repair import repair_database
 from procy.cli.doctor_tmux import check_plugin, check_tmux
 from procy.cli.finding import Finding
 from procy.errors import ProcyError
@@ -29,6 +30,8 @@ from procy.settings import load_settings
 MARKS = {"ok": click.style("✓", fg="green"), "note": click.style("–", fg="yellow"), "problem": click.style("✗", fg="red")}
 LEAST_FREE = 200 << 20
 MANY_HOOKS = 1000
+MUCH_BEHIND = 8 << 20
+REPAIR = "procy doctor --repair"
 AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm install -g @openai/codex"}
 
 
@@ -41,15 +44,20 @@ AGENTS = {"claude": "npm install -g @anthropic-ai/claude-code", "codex": "npm in
     metavar="[FILE]",
     help="Also write what was found, versions and logs, without secrets and contents, to an archive.",
 )
+@click.option(
+    "--repair", is_flag=True, help="Make a damaged database whole: what can be read of it stays, and a copy of it as it was."
+)
 @json_option
 @db_option
-def doctor_command(bundle: Path | None, as_json: bool, db: str | None) -> int:
+def doctor_command(bundle: Path | None, repair: bool, as_json: bool, db: str | None) -> int:
     """Check the installation, and say the fix for each finding.
 
     Looks at tmux, its plugin, the database, the disk, the recordings, the agents and their hooks, the gateway. Ends with 1
     when there is a problem.
     """
     places = places_of(db)
+    if repair:
+        repair_database(places)
     findings = [finding for check in CHECKS for finding in check(places)]
     if bundle:
         write_bundle(bundle, places, findings)
@@ -98,7 +106,7 @@ def check_database(places: Places) -> Iterator[Finding]:
     if not os.path.exists(places.db):
         yield Finding("note", f"database {places.db} is not there yet", "It is made by the first recording")
         return
-    from procy.store.db import open_reader
+    from procy.store.db import explain, open_reader
 
     try:
         with open_reader(places.db, busy_s=2) as connection:
@@ -106,10 +114,11 @@ def check_database(places: Places) -> Iterator[Finding]:
             sessions = connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
             turns = connection.execute("SELECT count(*) FROM turns").fetchone()[0]
     except (ProcyError, sqlite3.Error) as error:
-        yield Finding("problem", f"database {places.db}: {error}", "Move it away; a new one is made by the next recording")
+        remedy = error.remedy if isinstance(error, ProcyError) else explain(places.db, error).remedy
+        yield Finding("problem", f"database {places.db}: {error}", remedy)
         return
     if verdict != "ok":
-        yield Finding("problem", f"database {places.db} is damaged: {verdict}", "Restore a copy, or: sqlite3 FILE .recover")
+        yield Finding("problem", f"database {places.db} is damaged: {verdict}", f"Save what can be read of it: {REPAIR}")
     else:
         size = os.path.getsize(places.db) >> 20
         yield Finding("ok", f"database: {sessions} sessions, {turns} turns, {size} MB")
@@ -117,8 +126,9 @@ def check_database(places: Places) -> Iterator[Finding]:
 
 def check_recordings(places: Places) -> Iterator[Finding]:
     from procy.capture.locks import take_lock
+    from procy.capture.progress import behind
 
-    live = []
+    live, waiting = [], behind(places)
     for spool in spools(places.spool):
         try:
             meta = spool.meta()
@@ -127,15 +137,7 @@ def check_recordings(places: Places) -> Iterator[Finding]:
             continue
         if meta.wanted == "recording":
             live.append(spool)
-            if not spool.tap_is_running():
-                yield Finding(
-                    "note", f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now", "The sidecar attaches it again"
-                )
-        state = spool.state()
-        if state and state.lost:
-            yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
-        if (spool.path / "fallback.raw").exists():
-            yield Finding("problem", f"the tap of {meta.pane_id} could not start", f"See {spool.path / 'tap.log'}")
+        yield from check_spool(spool, meta, waiting.get(spool.session_id, 0))
     there = os.path.isdir(places.beside_spool)
     lock = take_lock(places.sidecar_lock) if there else None
     if lock is None and there:
@@ -147,6 +149,21 @@ def check_recordings(places: Places) -> Iterator[Finding]:
         yield Finding("ok", "nothing is recorded now")
     if lock is not None:
         lock.close()
+
+
+def check_spool(spool: Spool, meta: Meta, waiting: int) -> Iterator[Finding]:
+    """``waiting``: bytes that the sidecar has not read yet."""
+    if meta.wanted == "recording" and not spool.tap_is_running():
+        what = f"pane {meta.pane_id} ({spool.session_id[-6:]}) has no tap now"
+        yield Finding("note", what, "The sidecar attaches it again")
+    state = spool.state()
+    if state and state.lost:
+        yield Finding("problem", f"{state.lost} bytes of {meta.pane_id} could not be written", "Free disk space")
+    if waiting > MUCH_BEHIND:
+        what = f"the sidecar is {waiting >> 20} MB behind what {meta.pane_id} printed"
+        yield Finding("note", what, "Nothing is lost: it waits in the spool, and is read when the panes print less")
+    if (spool.path / "fallback.raw").exists():
+        yield Finding("problem", f"the tap of {meta.pane_id} could not start", f"See {spool.path / 'tap.log'}")
 
 
 def check_agents(places: Places) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ import sys
 from datetime import datetime
 
 from procy.capture.locks import is_locked
+from procy.capture.progress import behind
 from procy.errors import ProcyError
 from procy.places import Places, find_places
 from procy.store.today import Today, read_today
@@ -29,6 +30,8 @@ def print_status(form: str, db: str | None = None) -> int:
     places = find_places(db)
     try:
         sessions, evolving, today = read_status(places.db)
+        waiting = behind(places) if sessions else {}
+        sessions = [{**one, "behind_bytes": waiting.get(str(one["id"]))} for one in sessions]
         if sessions and not is_locked(places.sidecar_lock):
             begin_again(places)
     except ProcyError as error:
@@ -88,8 +91,12 @@ def print_for_people(sessions: Rows, evolving: Rows, today: Today) -> None:
         name = f" {visible(one['name'])}" if one["name"] else ""
         handle = str(one["id"])[-6:]
         where = visible(one["cwd"])
+        waits = int(str(one["behind_bytes"] or 0)) >> 20
+        late = f"  {waits} MB behind" if waits else ""
         left = "" if one["context_left"] is None else f"  {one['context_left']}% context left"
-        print(f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns{left}  {where}{name}")
+        print(
+            f"{one['pane_id']:>5}  {handle}  {one['agent']:<12} {state}{reason}  {one['turns']} turns{left}{late}  {where}{name}"
+        )
     for one in evolving:
         goal = visible(one["goal"])[:60]
         asks = "" if one["asks"] is None else f", try {one['asks']} waits for your word (procy evolve decide)"

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import random
+import signal
 import time
 from typing import IO
 
@@ -53,10 +54,16 @@ def serve(places: Places, lock: IO[str]) -> None:
     )  # fmt: skip
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)  # calls leave no circles behind; looking for them took a tenth of the time
+    server = uvicorn.Server(config)
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # uvicorn raises them again when it has ended, and rows wait then
+        signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     address.announce(lock, Running(os.getpid(), found, __version__, time.time_ns()))
     log.info("serving %s", ", ".join(f"{service} on {port}" for service, port in found.items()))
     try:
-        uvicorn.Server(config).run(sockets=list(listeners.values()))
+        server.run(sockets=list(listeners.values()))
     finally:
         if left := recorder.stop():
             log.error("%d entries could not be written", left)

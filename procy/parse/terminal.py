@@ -112,7 +112,7 @@ class TerminalReader:
     # -- the stream ---------------------------------------------------------------------------------------------------
 
     def feed(self, read: Read) -> None:
-        self.rest(read.time_ns)
+        self.rest(read.time_ns if read.time_ns >= self.last_ns else self.last_ns + IDLE_NS)  # the clock was set back
         if self.has_box and self.reads_turns and read.time_ns - self.last_ns > PAUSE_NS:
             self.glance(self.last_ns, self.offset)
         self.screen.resize(read.columns, read.rows)
@@ -135,6 +135,8 @@ class TerminalReader:
     def rest(self, now_ns: int) -> None:
         """It is now, and nothing has come since the last read; look at the screen when that is long enough."""
         quiet_ns = now_ns - self.last_ns
+        if quiet_ns < -IDLE_NS:  # the clock was set back: how long it was quiet nobody can tell, here or in a rebuild
+            quiet_ns = IDLE_NS
         if self.rested < 1 and quiet_ns >= REST_NS:
             self.rested = 1
             self.screen.feed(self.splitter.rest())

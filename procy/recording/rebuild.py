@@ -63,9 +63,9 @@ def is_pruned(connection: sqlite3.Connection, session_id: str) -> bool:
 
 
 def has_terminal(connection: sqlite3.Connection, session_id: str) -> bool:
-    """Whether the terminal's bytes are there from the first on."""
-    row = connection.execute("SELECT min(start) FROM terminal_blocks WHERE session_id = ?", (session_id,)).fetchone()
-    return bool(row[0] == 0)
+    """Whether the terminal's bytes are all there, from the first on and without a hole."""
+    query = "SELECT min(start) = 0 AND sum(end - start) = max(end) FROM terminal_blocks WHERE session_id = ?"
+    return bool(connection.execute(query, (session_id,)).fetchone()[0])
 
 
 def has_lines(connection: sqlite3.Connection, session_id: str) -> bool:
@@ -111,7 +111,7 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
     states = [event for event in stored_events(connection, session_id) if event.kind == "state"]
     if states and states[-1].detail.get("state") == "idle":
         book.idle_since(states[-1].at_ns)
-    ended_ns = book.timeline.last_ns or from_iso(session[1] or session[0])
+    ended_ns = reader.last_ns or from_iso(session[1] or session[0])
     return sorted(book.close(ended_ns), key=lambda turn: turn.started_ns)
 
 
@@ -121,18 +121,29 @@ def ends_of_turns(connection: sqlite3.Connection, session_id: str) -> set[int]:
     return {offset for row in rows for offset in row if offset is not None}
 
 
+def fill_keyframes(connection: sqlite3.Connection, session_id: str) -> None:
+    """Add the screens at ends of turns that are missing: their bytes had left the sidecar's memory when the end was known."""
+    there = {offset for (offset,) in connection.execute("SELECT offset FROM keyframes WHERE session_id = ?", (session_id,))}
+    for offset, picture in keyframes(connection, session_id, ends_of_turns(connection, session_id) - there):
+        write.put_keyframe(connection, session_id, offset, picture)
+
+
 def keyframes(connection: sqlite3.Connection, session_id: str, places: set[int]) -> Iterator[tuple[int, Picture]]:
     """The screens at these offsets, each from the block that holds it."""
     offsets = sorted(places)
-    rows = connection.execute(
-        "SELECT end, columns, rows, screen, start, started_ns, bytes, reads FROM terminal_blocks "
-        "WHERE session_id = ? ORDER BY start",
-        (session_id,),
+    edges = connection.execute(
+        "SELECT start, end FROM terminal_blocks WHERE session_id = ? ORDER BY start", (session_id,)
     ).fetchall()
-    for end, columns, height, screen, *block in rows:
-        inside = [offset for offset in offsets if block[0] <= offset < end or (offset == end and end == rows[-1][0])]
+    starts = {start for start, _ in edges}
+    for start, end in edges:
+        inside = [offset for offset in offsets if start <= offset < end or (offset == end and end not in starts)]
         if inside:
-            yield from pictures_in(Picture(columns, height, unpack(screen)), list(unpack_block(*block)), inside)
+            columns, rows, screen, *block = connection.execute(
+                "SELECT columns, rows, screen, start, started_ns, bytes, reads FROM terminal_blocks "
+                "WHERE session_id = ? AND start = ?",
+                (session_id, start),
+            ).fetchone()
+            yield from pictures_in(Picture(columns, rows, unpack(screen)), list(unpack_block(*block)), inside)
 
 
 def pictures_in(before: Picture, reads: list[Read], offsets: list[int]) -> Iterator[tuple[int, Picture]]:

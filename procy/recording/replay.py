@@ -36,6 +36,8 @@ def stored_reads(connection: sqlite3.Connection, session_id: str, start: int = 0
 
 def tell(reader: TerminalReader, event: PaneEvent, untold: bool = False) -> None:
     """What an event of the pane means to the reader of its screen. ``untold``: no agent's transcript is there to tell turns."""
+    if event.picture or event.kind == "gap":
+        reader.rest(event.at_ns)
     if event.picture:
         reader.reset(event.picture, event.at_ns)
     elif event.kind == "gap" and event.detail.get("cause") != FORGOTTEN:

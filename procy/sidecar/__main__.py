@@ -27,7 +27,8 @@ def main() -> int:
     lock.truncate(0)
     lock.write(f"{os.getpid()}\n")
     lock.flush()
-    Sidecar(places, load_settings(places), open_patiently(places)).run()
+    if Sidecar(places, load_settings(places), open_patiently(places)).run():
+        os.execv(sys.executable, [sys.executable, "-m", "procy.sidecar"])
     log.info("nothing is recorded any more")
     return 0
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from procy.capture.lines import line_spools
+from procy.capture.progress import tell_progress
 from procy.capture.servers import registered
 from procy.capture.spool import Spool, spools
 from procy.errors import StoreError
@@ -36,6 +37,8 @@ LINGER_S = 5.0  # nothing to record: wait so long for the next session
 RETRY_S = 1.0
 BUSY_S = 0.25  # states are shown while another program has the database; rows are tried again, so nothing is lost
 TODAY_S = 2.0
+PROGRESS_S = 1.0
+BACK_NS = 1_000_000_000
 KEEP_PRIVATE_S = 30 * 86400
 
 
@@ -49,6 +52,8 @@ class Sidecar:
         self.board = Board(self.is_ours)
         self.on_change = OnChange()
         self.today, self.today_at = "", 0.0
+        self.progress: dict[str, int] = {}
+        self.progress_at = 0.0
         self.auto = AutoRecord(places)
         self.followers: dict[str, Follower] = {}
         self.changes = Changes(places, settings)
@@ -59,20 +64,27 @@ class Sidecar:
         self.tried = 0.0  # when rows were last sent
         self.unsent: set[str] = set()  # sessions that are over, and may have rows that are not sent
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Until nothing is recorded any more; True when it is to begin anew: times that it remembers are in the future."""
         self.forget_private_files()
         self.give_up_lost_sessions()
         for socket in self.known_servers():
             self.board.server(socket)
         quiet_since = time.monotonic()
         settled = 0.0
+        now_ns = time.time_ns()
         while time.monotonic() - quiet_since < LINGER_S:
             started = time.monotonic()
             self.hold()
             if not self.held:
                 self.find()
-            self.tick(time.time_ns())
+            before_ns, now_ns = now_ns, time.time_ns()
+            if now_ns < before_ns - BACK_NS:
+                log.warning("the clock was set back; beginning anew")
+                return True
+            self.tick(now_ns)
             self.show()
+            self.tell_progress()
             if not self.held and (not self.stuck or started - self.tried > RETRY_S):
                 self.tried = started
                 self.send()
@@ -90,6 +102,7 @@ class Sidecar:
                 quiet_since = time.monotonic()
             time.sleep(TICK_S)
         self.changes.close()
+        return False
 
     def hold(self) -> None:
         """While a redaction rule is broken, nothing is read: it waits in the spool, and none of it is lost or stored unmasked."""
@@ -156,10 +169,18 @@ class Sidecar:
         """What there is to see of it in tmux; waits for no database."""
         if self.followers and time.monotonic() - self.today_at > TODAY_S:
             self.today_at = time.monotonic()
-            with suppress(sqlite3.OperationalError):
+            with suppress(sqlite3.DatabaseError):
                 self.today = read_today(self.connection, datetime.now().astimezone()).in_short()
         panes = [shown for follower in self.followers.values() if (shown := follower.shown())]
         self.on_change.tell(self.board.show(panes, self.today))
+
+    def tell_progress(self) -> None:
+        """How far every recording is read, for whoever asks whether the sidecar keeps up."""
+        read = {follower.id: follower.terminal.offset for follower in self.followers.values()}
+        if read != self.progress and time.monotonic() - self.progress_at > PROGRESS_S:
+            self.progress, self.progress_at = read, time.monotonic()
+            with suppress(OSError):  # the disk is full
+                tell_progress(self.places, read)
 
     def known_servers(self) -> set[str]:
         """Where an earlier sidecar may have left something to see."""
@@ -179,7 +200,7 @@ class Sidecar:
             if self.stuck:
                 log.info("writing again")
             self.stuck = ""
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             if not self.stuck:
                 log.error("cannot write %s: %s; everything waits in the spool", self.places.db, error)
             self.stuck = str(error)
@@ -187,7 +208,7 @@ class Sidecar:
     def settle(self) -> None:
         try:
             self.outbox.settle(self.connection)
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
             log.warning("checkpoint: %s", error)
 
 

@@ -37,7 +37,8 @@ class Outbox:
         return len(self.writes) > PATIENCE
 
     def send(self, connection: sqlite3.Connection) -> None:
-        """Commit everything. Raises sqlite3.OperationalError with all of it kept when that is not possible now."""
+        """Commit everything. Raises sqlite3.DatabaseError with all of it kept when that is not possible now: the database is
+        locked, damaged, or the disk full."""
         if not self.writes:
             return
         if self.commit(connection, self.writes):
@@ -55,8 +56,11 @@ class Outbox:
             with transaction(connection):
                 for write in writes:
                     write(connection)
-        except sqlite3.OperationalError:
-            raise
+        except sqlite3.DatabaseError as error:
+            if not is_of_the_row(error):
+                raise
+            log.exception("%d rows could not be written together", len(writes))
+            return False
         except Exception:  # noqa: BLE001  # the sink: what is wrong with one row must not stop the others
             log.exception("%d rows could not be written together", len(writes))
             return False
@@ -71,3 +75,8 @@ class Outbox:
             actions, self.waiting = self.waiting, []
             for action in actions:
                 action()
+
+
+def is_of_the_row(error: sqlite3.DatabaseError) -> bool:
+    """Whether a mistake in what is written is at fault, and not the database."""
+    return isinstance(error, (sqlite3.DataError, sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.NotSupportedError))

@@ -36,6 +36,7 @@ class PaneWatch:
         self.troubles: dict[str, Trouble] = {}
         self.looked_ns = 0
         self.ended: dict[int, int] = {}  # panes' first programs, since the last look; by pid, ns
+        self.pipe_ends: dict[str, int] = {}  # by session, as known already
         self.counts: dict[str, int] = {}  # panes of each server when it was last looked at
 
     def look(self, followers: Iterable[Follower], now_ns: int) -> None:
@@ -45,7 +46,7 @@ class PaneWatch:
             if meta.ends_with_agent and not follower.ending and not is_alive(meta.agent_pid):
                 self.let_go(follower, now_ns)
         closing = [follower for follower in followers if self.is_closing(follower, now_ns)]
-        if now_ns - self.looked_ns < LOOK_NS and not closing:
+        if now_ns - self.looked_ns < LOOK_NS and not closing and not self.has_lost_pipe(followers):
             return
         self.looked_ns = now_ns
         self.ended.clear()
@@ -65,6 +66,13 @@ class PaneWatch:
         if follower.ending or is_alive(pid):
             return False
         return now_ns - self.ended.setdefault(pid, now_ns) > RESPAWN_NS
+
+    def has_lost_pipe(self, followers: Iterable[Follower]) -> bool:
+        """Whether the pipe of one was closed since this was asked last: until there is another, its output is lost."""
+        ends = {follower.id: follower.pipe_ended_ns for follower in followers if follower.meta.wanted == "recording"}
+        new = any(at_ns and at_ns != self.pipe_ends.get(key) for key, at_ns in ends.items())
+        self.pipe_ends = ends
+        return new
 
     def panes_of(self, socket: str) -> list[Pane]:
         try:
@@ -123,9 +131,11 @@ class PaneWatch:
         trouble = self.troubles.setdefault(follower.id, Trouble(now_ns, ""))
         if follower.pipe_ended_ns and pane.piped:
             tools = pipe_tools(pane.server_pid, {one.pid for one in panes})
+            if any(str(follower.spool.path) in tool for tool in tools):
+                return  # the next tap of ours is about to say that it reads
             names = "; ".join(tool[:120] for tool in tools if "procy" not in tool) or "unknown"
             follower.trouble = trouble.cause = f"another tool pipes the pane: {names}"
-        elif now_ns - trouble.since_ns > PATIENCE_NS:
+        elif follower.pipe_ended_ns or now_ns - trouble.since_ns > PATIENCE_NS:
             cause = trouble.cause or ("the pipe was closed" if follower.pipe_ended_ns else "the tap was killed")
             self.attach_again(follower, pane, cause)
 

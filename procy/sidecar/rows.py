@@ -85,6 +85,10 @@ class Rows:
         cost = self.settings.cost(turn.model, turn.usage)
         self.outbox.put(lambda connection: write.put_turn(connection, self.session_id, turn, mask, cost))
 
+    def no_open_turns(self, at_ns: int) -> None:
+        """The session is over, and so are turns that cannot be told to their end: their bytes were lost after they were told."""
+        self.outbox.put(lambda connection: write.end_open_turns(connection, self.session_id, at_ns))
+
     def keyframe(self, offset: int, picture: Picture) -> None:
         if self.raw != "keep":
             picture = starred_picture(picture)

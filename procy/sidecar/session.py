@@ -14,13 +14,14 @@ from typing import Any
 
 from procy.capture import attach, tap
 from procy.capture.process import cwd_of
+from procy.capture.records import DAMAGED
 from procy.capture.spool import Spool
 from procy.capture.tmux import Pane
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
 from procy.recording.foreground import is_shell
-from procy.recording.rebuild import tell_untold
+from procy.recording.rebuild import fill_keyframes, tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import Entry, TurnBook
@@ -43,6 +44,9 @@ from procy.types import PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
+WRITTEN_NS = (
+    100_000_000  # a read is written down so long after it was stamped, at most: before then nobody knows that it is quiet
+)
 TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 DOUBT_NS = 10_000_000_000  # an agent whose title says that it is ready may write its answer down so much later
 LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
@@ -73,7 +77,6 @@ class Follower:
         self.seeds_taken: set[Path] = set()
         self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
         self.looked_ns = 0
-        self.last_ns = self.timeline.last_ns
         self.pipe_ended_ns = 0
         self.trouble = ""  # why nothing of the pane is recorded now
         self.wants_picture = ""  # why the tap is to be attached anew
@@ -88,6 +91,7 @@ class Follower:
         for at_ns, event, payload in last_hooks(connection, self.id):
             self.state.hook(event, payload, at_ns)
         self.later = replay(connection, self.id, self.reader)
+        self.last_ns = self.reader.last_ns
         self.reader.changed()  # those are in the database, as these are:
         self.reader.texts.take()
         self.conversations.catch_up()
@@ -143,7 +147,8 @@ class Follower:
     def heard_all(self, now_ns: int) -> bool:
         """Whether neither the tap nor the agent will say more. (The tap of a dead pane that tmux keeps does not end.)"""
         patience_ns = TAP_ENDS_NS if self.spool.tap_is_running() else LAST_WORDS_NS
-        return now_ns - max(self.ending_ns, self.last_ns) > patience_ns
+        last_ns = self.last_ns if self.last_ns <= now_ns else 0  # the clock was set back
+        return now_ns - max(self.ending_ns, last_ns) > patience_ns
 
     def renew_meta(self) -> None:
         """Read again what is wanted of this session; called when its file changed."""
@@ -186,7 +191,7 @@ class Follower:
                 self.border.call("reading the screen", None, self.reader.feed, item)
             else:
                 self.on_notice(item, now_ns)
-        self.border.call("reading the screen", None, self.reader.rest, now_ns)
+        self.border.call("reading the screen", None, self.reader.rest, now_ns - WRITTEN_NS)
         quiet = bool(self.terminal.reads) and now_ns - self.last_ns > QUIET_CUT_NS
         self.cut_blocks(everything=quiet)
         return read
@@ -201,6 +206,10 @@ class Follower:
             self.pipe_ended_ns = notice.time_ns
         elif notice.kind == tap.LOST:
             self.add_event("gap", notice.time_ns, {"cause": "the disk was full", "bytes": notice.value})
+            self.wants_picture = "a fresh screen after the loss"
+        elif notice.kind == DAMAGED:
+            self.cut_blocks(everything=True)
+            self.add_event("gap", notice.time_ns, {"cause": "the spool was damaged", "bytes": notice.value})
             self.wants_picture = "a fresh screen after the loss"
         elif notice.kind == tap.START:
             self.pipe_ended_ns = 0
@@ -292,7 +301,10 @@ class Follower:
             self.rows.text(text)
 
     def put_keyframes(self, entry: Entry) -> None:
-        """Keep the screens where the turn begins and ends; the writer drops those where it no longer does."""
+        """Keep the screens where the turn begins and ends; the writer drops those where it no longer does.
+
+        Where the bytes have left memory already they are told at the end, from the blocks.
+        """
         ends = (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None)
         places = {place for place in ends if place is not None}
         for offset in places - self.keyframes.get(entry.turn.key, set()):
@@ -359,6 +371,8 @@ class Follower:
                 if rows is self.rows:
                     self.changes.look(self.id, self.meta.cwd, turn, now_ns)
             rows.change(**ended)
+        self.rows.no_open_turns(self.last_ns or now_ns)
+        self.outbox.put(lambda connection: fill_keyframes(connection, self.id))
         self.add_event("end", now_ns, {"cause": self.ending})
         if not self.conversations.followed:
             self.outbox.put(lambda connection: tell_untold(connection, self.id, self.settings))

@@ -14,7 +14,8 @@ from procy.types import Picture, Read
 
 
 class Notice(NamedTuple):
-    """A record of the tap that is no data. ``kind`` is one of ``tap.START`` (``value``: pid), ``LOST`` (bytes), ``END``."""
+    """A record that is no data. ``kind`` is one of ``tap.START`` (``value``: pid), ``LOST`` (bytes), ``END``,
+    or ``DAMAGED`` (bytes)."""
 
     kind: int
     time_ns: int
@@ -114,15 +115,15 @@ def load_durable(connection: sqlite3.Connection, session_id: str) -> Durable:
         "ORDER BY start DESC LIMIT 1",
         (session_id,),
     ).fetchone()
-    attached = connection.execute(
-        "SELECT offset, detail ->> 'columns', detail ->> 'rows', screen FROM pane_events "
-        "WHERE session_id = ? AND screen IS NOT NULL ORDER BY offset DESC, at_ns DESC LIMIT 1",
-        (session_id,),
-    ).fetchone()
     row = connection.execute(
         "SELECT segment, index_offset, stream_offset FROM spool_cursors WHERE session_id = ?", (session_id,)
     ).fetchone()
     cursor = Cursor(*row) if row else Cursor(offset=block[0] if block else 0)
+    attached = connection.execute(
+        "SELECT offset, detail ->> 'columns', detail ->> 'rows', screen FROM pane_events "
+        "WHERE session_id = ? AND offset <= ? AND screen IS NOT NULL ORDER BY offset DESC, at_ns DESC LIMIT 1",
+        (session_id, cursor.offset),
+    ).fetchone()
     if attached and (not block or attached[0] >= block[0]):
         return Durable(cursor, Picture(int(attached[1]), int(attached[2]), unpack(attached[3])))
     if not block:

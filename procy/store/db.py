@@ -167,7 +167,7 @@ def explain(path: str, error: sqlite3.Error) -> StoreError:
     if "full" in text:
         return StoreError(f"no room to write {path}", "Free disk space; what was recorded waits in the spool")
     if "not a database" in text or "malformed" in text:
-        return StoreError(f"{path} is damaged ({text})", "Move it away, or save what can be read: sqlite3 FILE .recover")
+        return StoreError(f"{path} is damaged ({text})", "Save what can be read of it: procy doctor --repair")
     return StoreError(f"{path}: {text}", "Run procy doctor")
 
 

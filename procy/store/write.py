@@ -247,6 +247,14 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
         turn_sources.fill(connection, key)
 
 
+def end_open_turns(connection: sqlite3.Connection, session_id: str, at_ns: int) -> None:
+    """Turns that nobody will tell the end of."""
+    connection.execute(
+        "UPDATE turns SET status = 'interrupted', ended_at = max(started_at, ?) WHERE session_id = ? AND status = 'open'",
+        (iso(at_ns), session_id),
+    )
+
+
 def index_turn(connection: sqlite3.Connection, number: int, prompt: str, response: str, inputs: Sequence[str]) -> None:
     """Its entry in the full-text index, of masked texts."""
     connection.execute("DELETE FROM turns_fts WHERE rowid = ?", (number,))

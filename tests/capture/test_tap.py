@@ -215,3 +215,98 @@ def test_state_is_as_the_reader_thinks(pipe: Pipe) -> None:
     assert index == written * tap.RECORD.size
     assert state.pid == pid  # type: ignore[attr-defined]
     pipe.close()
+
+
+# -- a disk that loses some of it -----------------------------------------------------------------------------------------
+
+
+def filled(folder: Path) -> Spool:
+    """Ten reads of 100 bytes in two segments, as a tap leaves them."""
+    import zlib
+
+    spool = Spool(folder)
+    for number in range(10):
+        segment = 1 + number // 5
+        data = bytes([number]) * 100
+        with spool.segment(segment, "raw").open("ab") as raw, spool.segment(segment, "idx").open("ab") as index:
+            raw.write(data)
+            index.write(tap.RECORD.pack(number + 1, number * 100, 100, 80, 24, tap.DATA, zlib.crc32(data)))
+    state = tap.STATE.pack(tap.MAGIC, 0, 2, 1000, 500, 5 * tap.RECORD.size, 10, 10, 0)
+    (folder / "tap.state").write_bytes(state)
+    return spool
+
+
+def story(spool: Spool, cursor: Cursor) -> list[tuple[str, int, int]]:
+    """What is read from there: data and damage, each with its place in the stream."""
+    told = []
+    for record, data, behind in spool.records(cursor):
+        told.append(("data" if data else "damaged", record.offset, record.end))
+        assert behind.offset == record.end
+        assert data == b"".join(bytes([number]) * 100 for number in range(10))[record.offset : record.end] or not data
+    return told
+
+
+def reads(*numbers: int) -> list[tuple[str, int, int]]:
+    return [("data", number * 100, number * 100 + 100) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("segment", "suffix", "at", "lost"),
+    [
+        (1, "raw", 250, [2]), (1, "raw", 499, [4]), (2, "raw", 0, [5]), (2, "raw", 499, [9]),
+        (1, "idx", 3 * tap.RECORD.size + 8, [3]), (2, "idx", 4 * tap.RECORD.size + 16, [9]), (1, "idx", 8, [0]),
+    ],
+)  # fmt: skip
+def test_what_the_disk_changed_is_told_and_the_rest_read(
+    tmp_path: Path, segment: int, suffix: str, at: int, lost: list[int]
+) -> None:
+    spool = filled(tmp_path)
+    assert story(spool, Cursor()) == reads(*range(10))
+    path = spool.segment(segment, suffix)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x5A
+    path.write_bytes(content)
+    before, after = [n for n in range(10) if n < lost[0]], [n for n in range(10) if n > lost[-1]]
+    assert story(spool, Cursor()) == [*reads(*before), ("damaged", lost[0] * 100, lost[-1] * 100 + 100), *reads(*after)]
+
+
+@pytest.mark.parametrize(
+    ("segment", "suffix", "size", "lost"),
+    [(1, "raw", 320, [3, 4]), (2, "raw", 499, [9]), (1, "idx", 90, [2, 3, 4]), (2, "idx", 0, [5, 6, 7, 8, 9])],
+)
+def test_what_the_disk_cut_off_is_told_and_the_rest_read(
+    tmp_path: Path, segment: int, suffix: str, size: int, lost: list[int]
+) -> None:
+    spool = filled(tmp_path)
+    os.truncate(spool.segment(segment, suffix), size)
+    before, after = [n for n in range(10) if n < lost[0]], [n for n in range(10) if n > lost[-1]]
+    told = [*reads(*before), ("damaged", lost[0] * 100, lost[-1] * 100 + 100), *reads(*after)]
+    found = story(spool, Cursor())
+    assert [one for one in found if one[1] < one[2]] == told
+
+
+def test_a_tap_that_finds_its_files_cut_off_goes_on_in_new_ones(tmp_path: Path) -> None:
+    spool = filled(tmp_path)
+    os.truncate(spool.segment(2, "raw"), 450)
+    pipe = Pipe(tmp_path)
+    pipe.here.sendall(b"more")
+    wait_until(lambda: (state := spool.state()) and state.end == 1004)
+    pipe.close()
+    told = [(record.offset, data) for record, data, _ in spool.records(Cursor()) if data or record.length]
+    assert told[-3:] == [(800, b"\x08" * 100), (900, b""), (1000, b"more")]
+
+
+def test_a_tap_without_its_loop_reads_on(pipe: Pipe) -> None:
+    pipe.here.sendall(b"one")
+    state = wait_until(lambda: (state := pipe.spool.state()) and state.end == 3 and state)
+    pipe.process.kill()
+    pipe.process.wait()
+    pipe.lock.close()  # the sidecar is gone as well: nobody would start either
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        pipe.here.sendall(b".")
+        time.sleep(0.2)
+    os.kill(state.pid, 0)  # type: ignore[attr-defined]
+    pipe.here.shutdown(socket.SHUT_WR)
+    wait_until(lambda: not pipe.spool.tap_is_running())
+    assert pipe.bytes() == b"one" + b"." * (len(pipe.bytes()) - 3) and len(pipe.bytes()) > 15

@@ -144,12 +144,16 @@ def contract(**values: Any) -> Contract:
     })  # fmt: skip
 
 
-@pytest.fixture
-def bench(lab: Lab) -> Iterator[Bench]:
+def prepared(lab: Lab) -> Bench:
     """A lab with the repository and its evaluator; nothing started yet."""
     lab.environment["PROCY_DEMO_TRANSCRIPTS"] = str(lab.root / "conversations")
     repo = make_repo(lab.work, Path(lab.places.home) / "shadows")
     register(lab.places, repo, contract(), {"evaluate.py": lab.work / "evaluate.py"})
-    yield Bench(lab, repo)
+    return Bench(lab, repo)
+
+
+@pytest.fixture
+def bench(lab: Lab) -> Iterator[Bench]:
+    yield prepared(lab)
     for row in lab.rows("SELECT id FROM runs WHERE status = 'running'"):
         lab.procy("evolve", "stop", str(row["id"]), check=False)

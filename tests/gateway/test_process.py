@@ -142,6 +142,18 @@ def test_a_writer_that_is_killed_again_and_again_loses_nothing(lab: Lab) -> None
     assert not lab.rows("SELECT 1 FROM exchanges WHERE outcome IS NOT 'ok'")
 
 
+def test_a_gateway_that_is_stopped_writes_what_waits(lab: Lab) -> None:
+    """Its writer was killed a moment before, so that the gateway has it still."""
+    found = launch.up(lab.places)
+    writer = wait_until(lambda: psutil.Process(found.pid).children(), what="a writer")[0]  # type: ignore[index]
+    writer.kill()
+    for _ in range(5):
+        assert post(lab, found.ports["claude"]) == 200
+    launch.stop(lab.places)
+    wait_until(lambda: len(lab.rows("SELECT 1 FROM exchanges WHERE outcome = 'ok'")) == 5, 20, "what waited")
+    assert "ended" in Path(address.path_of(lab.places, "log")).read_text()
+
+
 @pytest.mark.faults
 def test_killed_under_load_it_loses_one_batch_at_most(lab: Lab) -> None:
     """What was answered more than a batch before the end is in the table; what was under way is marked as lost."""

@@ -4,49 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Lab, wait_until
+from tests.faults.disk import SmallDisk, small_disk
 
 pytestmark = pytest.mark.faults
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A tmpfs of 24 MB, where this machine lets us mount one."""
-    place = tmp_path / "small"
-    place.mkdir()
-    if (
-        not shutil.which("mount")
-        or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True).returncode
-    ):
-        pytest.skip("no tmpfs can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=False)
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk(tmp_path / "small", 24) as disk:
+        yield disk or pytest.skip("no tmpfs can be mounted here")
 
 
-def test_full_disk_is_said_counted_and_got_over(small_disk: Path) -> None:
-    lab = Lab(small_disk)
+def test_full_disk_is_said_counted_and_got_over(disk: SmallDisk) -> None:
+    lab = Lab(disk.place)
     try:
         lab.start()
         lab.tmux("set-option", "-g", "display-time", "20000")
         spool = lab.record()
         lab.type("echo before")
         lab.until_turns(1)
-        ballast = small_disk / "ballast"
-        with ballast.open("wb", buffering=0) as file, suppress(OSError):
-            while file.write(b"x" * 4096):
-                pass
+        disk.fill()
         lab.type("seq 1 2000000; echo the agent''s fine")
         lab.wait_for("the agents fine", 30)
         state = wait_until(lambda: (state := spool.state()) and state.lost and state)
-        ballast.unlink()
+        disk.free()
         lab.type("clear")
         wait_until(lambda: lab.rows("SELECT 1 FROM pane_events WHERE kind = 'gap' AND screen IS NOT NULL"), 30)
         lab.type("echo after")

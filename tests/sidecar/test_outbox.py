@@ -38,18 +38,23 @@ def test_one_that_cannot_be_written_is_left_out(database: sqlite3.Connection, mi
 
 
 @pytest.mark.parametrize("mistakes", [0, 1])
-def test_all_are_kept_while_the_database_cannot_be_written(database: sqlite3.Connection, mistakes: int) -> None:
+@pytest.mark.parametrize(
+    "error", [sqlite3.OperationalError("database is locked"), sqlite3.DatabaseError("database disk image is malformed")]
+)
+def test_all_are_kept_while_the_database_cannot_be_written(
+    database: sqlite3.Connection, error: sqlite3.DatabaseError, mistakes: int
+) -> None:
     outbox, done, locked = Outbox(), [], [True]
 
     def refuse(connection: sqlite3.Connection) -> None:
         if locked:
-            raise sqlite3.OperationalError("database is locked")
+            raise error
 
     for write in (*[insert(object())] * mistakes, insert(1), refuse, insert(2)):
         outbox.put(write)
     outbox.after(lambda: done.append("done"))
     for _ in range(2):
-        with pytest.raises(sqlite3.OperationalError):
+        with pytest.raises(type(error)):
             outbox.send(database)
         assert not done
     locked.clear()
