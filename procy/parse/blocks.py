@@ -15,7 +15,6 @@ from procy.parse.rows import BLANK, Row
 from procy.parse.wrap import unwrapped, widest
 from procy.types import TurnStatus
 
-CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S)")  # a line of a menu
 RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
 CALL = re.compile(r"^(?P<name>[A-Z][\w -]{0,30}?)\((?P<input>.*)\)$", re.DOTALL)
 DIFF = re.compile(r"^\s+\d+ (?:[+-]|\s)")
@@ -60,6 +59,7 @@ class BlockReader:
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> ?[{bullets}] )")
+        self.choice = re.compile(rf"^[│┃▌ ]{{0,2}}[{glyphs}][ \xa0](?:\d+\. |/\w+\s{{2,}}\S)")  # a line of a menu
         self.glyphs = set(marks.prompts)
         self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
@@ -97,7 +97,7 @@ class BlockReader:
         if self.glyphs.isdisjoint(row.text[:4]):
             return False
         match = self.sent.match(row.text)
-        return match is not None and len(match["lead"]) - 2 == column and CHOICE.match(row.text) is None
+        return match is not None and len(match["lead"]) - 2 == column and self.choice.match(row.text) is None
 
     def prompt_rows(self, rows: Sequence[Row]) -> int:
         """How many rows the prompt has that begins with the first of them."""

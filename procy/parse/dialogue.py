@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from procy.parse.blocks import CHOICE, RULE, BlockReader, Piece
+from procy.parse.blocks import RULE, BlockReader, Piece
 from procy.parse.conversation import Conversation
 from procy.parse.marks import DEFAULT, Marks
 from procy.parse.rows import Row, read_rows
@@ -21,7 +21,6 @@ from procy.types import ToolCall, Turn, TurnStatus
 if TYPE_CHECKING:
     from procy.parse.screen import Anchor, Screen
 
-BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")
 ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
@@ -33,6 +32,8 @@ class DialogueReader:
 
     def __init__(self, marks: Marks = DEFAULT) -> None:
         self.marks = marks
+        self.box = re.compile(rf"^[│┃▌ ]{{0,2}}[{re.escape(marks.prompts)}](?:[ \xa0]|$)")
+        self.choice = BlockReader(marks, 80).choice
         self.conversation = Conversation()
         self.works = self.has_worked = False  # the screen says that it can be interrupted; did since the prompt
         self.blocks: BlockReader | None = None
@@ -72,6 +73,14 @@ class DialogueReader:
         if idle or settled:
             self.finish(self.changed_ns, offset)
 
+    def is_box(self, lines: list[str], row: int) -> bool:
+        """Whether the cursor, in that row, is in a prompt box: behind its glyph, between rules, or with blank rows around."""
+        if not self.box.match(lines[row]) or self.choice.match(lines[row]):
+            return False
+        above, below = lines[max(row - 1, 0)], lines[row + 1] if row + 1 < len(lines) else ""
+        ruled = RULE.match(above) is not None and any(RULE.match(line) for line in lines[row + 1 : row + 12])
+        return ruled or (row > 0 and not above.strip() and not below.strip() and any(line.strip() for line in lines[row + 1 :]))
+
     # -- the conversation ---------------------------------------------------------------------------------------------
 
     def take(self, screen: Screen) -> bool:
@@ -87,14 +96,14 @@ class DialogueReader:
         reader = self.reader(screen)
         self.works = any(map(reader.says_busy, rows[len(above) :])) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
         self.has_worked = self.has_worked or self.works
-        self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not BOX.match(row.text)}
+        self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not self.box.match(row.text)}
         return self.conversation.take(above)
 
     def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
         """The rows above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
         for row in range(min(cursor_row, len(rows) - 1), max(cursor_row - BOX_ROWS, 0) - 1, -1):
             text = rows[row].text
-            if BOX.match(text) and not CHOICE.match(text):
+            if self.box.match(text) and not self.choice.match(text):
                 self.column = len(text) - len(text.lstrip("│┃▌ "))
                 while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
                     row -= 1
@@ -209,12 +218,3 @@ class DialogueReader:
 
 def squeezed(text: str) -> str:
     return "".join(text.split())
-
-
-def is_box(lines: list[str], row: int) -> bool:
-    """Whether the cursor, in that row, is in a prompt box: behind its glyph, between rules, or with blank rows around."""
-    if not BOX.match(lines[row]) or CHOICE.match(lines[row]):
-        return False
-    above, below = lines[max(row - 1, 0)], lines[row + 1] if row + 1 < len(lines) else ""
-    ruled = RULE.match(above) is not None and any(RULE.match(line) for line in lines[row + 1 : row + 12])
-    return ruled or (row > 0 and not above.strip() and not below.strip() and any(line.strip() for line in lines[row + 1 :]))

@@ -19,7 +19,7 @@ from procy.capture.tmux import Pane
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
-from procy.recording.foreground import is_shell
+from procy.recording.foreground import is_known, is_shell
 from procy.recording.rebuild import tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
@@ -248,7 +248,7 @@ class Follower:
             }
             self.add_event("foreground", now_ns, detail)
             self.state.reset(process.started_ns if process else now_ns)
-            if profile and profile.transcript:
+            if profile and is_known(profile):
                 self.rows.change(agent=profile.name)
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns

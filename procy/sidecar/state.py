@@ -1,7 +1,8 @@
 """What the agent in a pane is doing, from all that speaks of it. The most trustworthy source that says anything decides.
 
 Its own registry, then the program status or the title it sends its terminal, then its transcript, then who has the terminal,
-and last what the screen looks like. Nothing is cleared by time alone.
+and last what the screen looks like; where its profile knows how it asks for leave, the screen tells that of one at work.
+Nothing is cleared by time alone.
 """
 
 import json
@@ -57,6 +58,8 @@ class StateWatch:
         """
         titled = titled_state(screen.title, getattr(agent.profile, "titles", ()))
         found = live or screen.status or titled or transcript or self.of_program(screen, agent, now_ns)
+        if found.state == "busy" and screen.asks():
+            found = Evidence("waiting", "permission", screen.last_ns)  # its transcript calls that work
         self.is_doubtful = found is titled and found.state == "idle" and bool(transcript and transcript.state == "busy")
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
