@@ -24,6 +24,7 @@ from procy.recording.rebuild import tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import Entry, TurnBook
+from procy.recording.wire import Calls
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch
 from procy.sidecar.board import Shown
@@ -45,7 +46,8 @@ READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead o
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
 TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 DOUBT_NS = 10_000_000_000  # an agent whose title says that it is ready may write its answer down so much later
-LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
+LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts, and the gateway's calls are looked at
+CALLS = 20  # that are read at once: a recording that is taken up again may have many
 
 
 class Follower:
@@ -69,6 +71,7 @@ class Follower:
         self.state = StateWatch()
         self.book = TurnBook(self.timeline)
         self.conversations = Conversations(connection, self.border, self.rows, self.book, self.meta)
+        self.calls, self.called_ns = Calls(connection, self.id), 0
         self.hooks = HookInbox(spool.hooks, self.rows, outbox, self.border)
         self.seeds_taken: set[Path] = set()
         self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
@@ -122,6 +125,7 @@ class Follower:
             self.ending_ns = now_ns
         self.read_hooks()
         self.recall_agent(now_ns)
+        self.read_calls(now_ns)
         self.write_turns(now_ns)
         self.write_texts()
         if self.meta.wanted != "paused":
@@ -253,6 +257,13 @@ class Follower:
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
             self.conversations.find(self.agent.profile, self.agent.process, self.reader.shows, now_ns)
+
+    def read_calls(self, now_ns: int) -> None:
+        """Take turns from what the gateway has recorded, while no transcript tells them."""
+        if now_ns - self.called_ns < LOOK_NS or self.meta.wanted == "paused" or self.conversations.followed or self.agent_tells():
+            return
+        self.called_ns = now_ns
+        self.book.put(self.border.call("reading API calls", (), self.calls.read, CALLS))
 
     def recall_agent(self, now_ns: int) -> None:
         """Read what the session's agent wrote, by what its hooks told, when it had ended before it could be asked."""
