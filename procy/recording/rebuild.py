@@ -11,7 +11,7 @@ from procy.parse.terminal import TerminalReader
 from procy.recording.replay import replay, stored_events
 from procy.recording.terminal import EMPTY
 from procy.recording.timeline import load_timeline
-from procy.recording.transcripts import reader_for, replay_conversation, transcripts_of, writers_of
+from procy.recording.transcripts import SEED_ENDING, reader_for, replay_conversation, transcripts_of, writers_of
 from procy.recording.turnbook import TurnBook
 from procy.recording.wire import Calls
 from procy.settings import Settings
@@ -55,7 +55,7 @@ def sources_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
         return []
     return [
         source
-        for source, has in (("screen", has_terminal), ("wire", has_bodies), ("transcript", has_lines), ("stream", has_lines))
+        for source, has in (("screen", has_screen), ("wire", has_bodies), ("transcript", has_lines), ("stream", has_lines))
         if has(connection, session_id)
     ]
 
@@ -68,6 +68,12 @@ def has_terminal(connection: sqlite3.Connection, session_id: str) -> bool:
     """Whether the terminal's bytes are there from the first on."""
     row = connection.execute("SELECT min(start) FROM terminal_blocks WHERE session_id = ?", (session_id,)).fetchone()
     return bool(row[0] == 0)
+
+
+def has_screen(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Whether what tells of the screen is there: the terminal, or what the first procy had read off it."""
+    is_seed = any(one.path.endswith(SEED_ENDING) for one in transcripts_of(connection, session_id))
+    return has_lines(connection, session_id) if is_seed else has_terminal(connection, session_id)
 
 
 def has_lines(connection: sqlite3.Connection, session_id: str) -> bool:
