@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from procy.parse.marks import Marks
-from procy.parse.rows import BLANK, Row
+from procy.parse.rows import BLANK, NUMBER, Row
 from procy.parse.wrap import unwrapped, widest
 from procy.types import TurnStatus
 
@@ -234,7 +234,7 @@ class BlockReader:
         """The text of a chunk: its paragraphs but those that are muted, and what hangs below."""
         kept: list[str] = []
         paragraph: list[Row] = []
-        for row in [*chunk, Row("")]:
+        for row in [*unnumbered(chunk), Row("")]:
             if row.text:
                 paragraph.append(row)
             else:
@@ -252,6 +252,27 @@ class BlockReader:
         if all(row.muted for row in rows):
             return [] if rows else [""]
         return [*("  " + self.stripped(row) if row.text else "" for row in rows), ""]
+
+
+def unnumbered(rows: Sequence[Row]) -> list[Row]:
+    """Lines of code without the numbers before them, where those count."""
+    found: list[Row] = []
+    for place, row in enumerate(rows):
+        counts = row.numbered and any(
+            other.numbered and number_of(other) == number_of(row) + step
+            for step in (-1, 1)
+            for other in rows[max(place + step, 0) :][:1]
+        )
+        lead = NUMBER.match(row.text)
+        if counts and lead:
+            blanks = " " * min(row.indent, 2)  # as the text around it is indented
+            row = Row(blanks + row.text[len(row.text) - len(row.text.lstrip()) + len(str(number_of(row))) + 1 :], row.ground)
+        found.append(row)
+    return found
+
+
+def number_of(row: Row) -> int:
+    return int(row.text.split(maxsplit=1)[0])
 
 
 def goes_on(rows: Sequence[Row], ground: int) -> bool:

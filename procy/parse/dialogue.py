@@ -21,6 +21,8 @@ from procy.types import ToolCall, Turn, TurnStatus
 if TYPE_CHECKING:
     from procy.parse.screen import Anchor, Screen
 
+SIGN = re.compile(r"^ {0,2}[^\w\s][ \xa0]")
+LABEL_ROWS = 4  # between a box and the rule above it
 ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
@@ -101,16 +103,31 @@ class DialogueReader:
 
     def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
         """The rows above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
-        for row in range(min(cursor_row, len(rows) - 1), max(cursor_row - BOX_ROWS, 0) - 1, -1):
-            text = rows[row].text
-            if self.box.match(text) and not self.choice.match(text):
-                self.column = len(text) - len(text.lstrip("│┃▌ "))
-                while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
-                    row -= 1
-                if row and rows[row - 1].muted and rows[row - 1].indent > 1:  # a hint that belongs to the box
-                    row -= 1
-                return rows[:row]
-        return rows
+        row = self.box_row(rows, min(cursor_row, len(rows) - 1))
+        if row is None:
+            return rows
+        self.column = len(rows[row].text) - len(rows[row].text.lstrip("│┃▌ "))
+        widest = max(len(one.text) for one in rows)
+        for above in range(row - 1, max(row - 1 - LABEL_ROWS, -1), -1):  # what stands between a rule over the whole width and it
+            if RULE.match(rows[above].text) and len(rows[above].text) >= widest:
+                row = above
+        while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
+            row -= 1
+        if row and rows[row - 1].muted and rows[row - 1].indent > 1:  # a hint that belongs to the box
+            row -= 1
+        return rows[:row]
+
+    def box_row(self, rows: Sequence[Row], cursor_row: int) -> int | None:
+        """The first row of the box that has the cursor: on a ground of its own, or it begins with a glyph for prompts."""
+        first = cursor_row
+        while first > 0 and rows[first].ground and rows[first - 1].ground == rows[first].ground:
+            first -= 1
+        if rows[first].ground and SIGN.match(rows[first].text):
+            return first
+        for row in range(cursor_row, max(cursor_row - BOX_ROWS, 0) - 1, -1):
+            if self.box.match(rows[row].text) and not self.choice.match(rows[row].text):
+                return row
+        return None
 
     def reader(self, screen: Screen) -> BlockReader:
         columns = screen.size[0]

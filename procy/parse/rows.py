@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,17 +11,20 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """``ground``: the background colour where the text begins, 0 for none. ``muted``: faint or grey from its first word on."""
+    """``ground``: the background colour where the text begins, 0 for none. ``muted``: faint or grey from its first word on.
+    ``numbered``: a faint or grey number stands before the text, as programs number the lines of code."""
 
     text: str
     ground: int = 0
     muted: bool = False
+    numbered: bool = False
 
     @property
     def indent(self) -> int:
         return len(self.text) - len(self.text.lstrip(" \xa0"))
 
 
+NUMBER = re.compile(r"\s*\d{1,5}(?: +|$)")
 BLANK = Row("")
 
 
@@ -33,6 +37,10 @@ def styled(screen: Screen, row: int, text: str) -> Row:
     if not text:
         return BLANK
     first = len(text) - len(text.lstrip())
+    if text[first].isdigit() and (number := NUMBER.match(text)):
+        lead = screen.shade(row, first)
+        shade = screen.shade(row, number.end()) if number.end() < len(text) else lead
+        return Row(text, lead.ground, shade.muted and not lead.muted, lead.muted)
     behind = text[first + 1 :]
     word = len(text) - len(behind.lstrip(" \xa0")) if behind[:1] in (" ", "\xa0") else first  # behind a bullet
     shade = screen.shade(row, word)
