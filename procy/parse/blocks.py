@@ -63,7 +63,7 @@ class BlockReader:
         self.glyphs = set(marks.prompts)
         self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
-        self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}][ \xa0]*(?P<text>\S.*)?$")
+        self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}](?![─━═])[ \xa0]*(?P<text>\S.*)?$")
         self.spinner = re.compile(rf"^ {{0,2}}[{re.escape(marks.spinners)}] ")
 
     # -- prompts ------------------------------------------------------------------------------------------------------
