@@ -64,7 +64,7 @@ class BlockReader:
         self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
         self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}](?![─━═])[ \xa0]*(?P<text>\S.*)?$")
-        self.spinner = re.compile(rf"^ {{0,2}}[{re.escape(marks.spinners)}] ")
+        self.spinner = re.compile(rf"^ {{0,2}}(?:[{re.escape(marks.spinners)}]|\.{{1,3}}) ")
 
     # -- prompts ------------------------------------------------------------------------------------------------------
 
@@ -75,6 +75,8 @@ class BlockReader:
             starts = [place for place in starts if rows[place].ground]
             ends = [start + self.prompt_rows(rows[start : start + LONGEST]) for start in starts]
             starts = sorted([*starts, *self.torn(rows, starts, ends, grounds)])
+        elif any(rows[place].tint for place in starts):
+            starts = [place for place in starts if rows[place].tint]
         found = []
         for start, end in zip(starts, [*starts[1:], len(rows)], strict=False):
             length = self.prompt_rows(rows[start:end])
@@ -107,10 +109,17 @@ class BlockReader:
             if first.ground:
                 if row.ground != first.ground and (row.text or not goes_on(rows[place:], first.ground)):
                     break
+            elif not row.text and first.tint and self.is_tinted(rows[place:], first.tint, lead):
+                continue
             elif not row.text or row.indent < lead or self.child.match(row.text):
                 break
             last = place + 1 if row.text else last
         return last
+
+    def is_tinted(self, rows: Sequence[Row], tint: int, lead: int) -> bool:
+        """Whether behind blank rows comes one in this colour that stands below the prompt's text."""
+        row = next((row for row in rows if row.text), BLANK)
+        return row.tint == tint and row.indent >= lead
 
     def prompt_text(self, rows: Sequence[Row]) -> str:
         lead = rows[0].indent + 2 if self.sent.match(rows[0].text) else min(row.indent for row in rows if row.text)

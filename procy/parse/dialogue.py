@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from procy.parse.blocks import RULE, BlockReader, Piece
 from procy.parse.conversation import Conversation
 from procy.parse.marks import DEFAULT, Marks
-from procy.parse.rows import Row, read_rows
+from procy.parse.rows import Row, outdented, read_rows, without_bar
 from procy.parse.turns import Draft
 from procy.types import ToolCall, Turn, TurnStatus
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from procy.parse.screen import Anchor, Screen
 
 SIGN = re.compile(r"^ {0,2}[^\w\s][ \xa0]")
+MARGIN = 2
 LABEL_ROWS = 4  # between a box and the rule above it
 ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
@@ -35,6 +36,7 @@ class DialogueReader:
     def __init__(self, marks: Marks = DEFAULT) -> None:
         self.marks = marks
         self.box = re.compile(rf"^[│┃▌ ]{{0,2}}[{re.escape(marks.prompts)}](?:[ \xa0]|$)")
+        self.further_in = re.compile(rf"^ {{{MARGIN}}}[{re.escape(marks.prompts)}] \S")
         self.choice = BlockReader(marks, 80).choice
         self.conversation = Conversation()
         self.works = self.has_worked = False  # the screen says that it can be interrupted; did since the prompt
@@ -45,6 +47,7 @@ class DialogueReader:
         self.of: Screen | None = None  # the screen that the anchor holds
         self.alternate = False
         self.column = 0  # of the composer's glyph
+        self.inset: int | None = None  # columns that are free on the left of the conversation; None while nothing tells
         self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
         self.draft: Draft | None = None
         self.ending: tuple[TurnStatus, str] = ("done", "")
@@ -90,7 +93,7 @@ class DialogueReader:
         top = screen.history_rows
         start = self.top.row if self.top and self.of is screen and not screen.alternate else None
         start = top if start is None or self.alternate != screen.alternate else min(start, top)
-        rows = read_rows(screen, start, top + screen.size[1], self.known)
+        rows = without_bar(read_rows(screen, start, top + screen.size[1], self.known), screen.size[0])
         self.alternate = screen.alternate
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
@@ -98,7 +101,9 @@ class DialogueReader:
         reader = self.reader(screen)
         self.works = any(map(reader.says_busy, rows[len(above) :])) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
         self.has_worked = self.has_worked or self.works
-        self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not self.box.match(row.text)}
+        self.known = {row.text: row for row in above if row.text and row == Row(row.text) and not self.box.match(row.text)}
+        if self.inset is None:
+            self.inset = next((inset for row in above if (inset := self.inset_of(row)) is not None), None)
         return self.conversation.take(above)
 
     def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
@@ -124,19 +129,35 @@ class DialogueReader:
             first -= 1
         if rows[first].ground and SIGN.match(rows[first].text):
             return first
+        ruled = next((row for row in range(cursor_row, max(cursor_row - BOX_ROWS, 0), -1) if self.is_ruled(rows, row)), None)
+        if ruled is not None and SIGN.match(rows[ruled].text):
+            return ruled
         for row in range(cursor_row, max(cursor_row - BOX_ROWS, 0) - 1, -1):
             if self.box.match(rows[row].text) and not self.choice.match(rows[row].text):
                 return row
         return None
 
+    def is_ruled(self, rows: Sequence[Row], row: int) -> bool:
+        """Whether there is a rule above the row, and one below it."""
+        below = rows[row + 1 : row + 1 + BOX_ROWS]
+        return row > 0 and RULE.match(rows[row - 1].text) is not None and any(RULE.match(one.text) for one in below)
+
+    def inset_of(self, row: Row) -> int | None:
+        """How many columns the program leaves free before its conversation, by a row that begins a part of it: a prompt in the
+        composer's column, or further in and of one colour with its glyph."""
+        if self.box.match(row.text) and row.indent == self.column:
+            return 0
+        return MARGIN if row.tint and self.further_in.match(row.text) else None
+
     def reader(self, screen: Screen) -> BlockReader:
-        columns = screen.size[0]
+        columns = screen.size[0] - (self.inset or 0)
         if self.blocks is None or self.blocks.columns != columns:
             self.blocks = BlockReader(self.marks, columns)
         return self.blocks
 
     def pieces(self, screen: Screen) -> list[Piece]:
-        return self.reader(screen).pieces(self.conversation.rows[self.settled :], self.column)
+        rows = [outdented(row, self.inset or 0) for row in self.conversation.rows[self.settled :]]
+        return self.reader(screen).pieces(rows, self.column)
 
     # -- turns --------------------------------------------------------------------------------------------------------
 

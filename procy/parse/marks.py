@@ -18,7 +18,7 @@ class Marks:
     begins that is no tool's. ``questions``: how a row begins, behind what frames it, by which the program asks for leave."""
 
     prompts: str = ">❯›»"
-    bullets: str = "●•⏺✦◦⬤"
+    bullets: str = "●•⏺✦◦⬤◆"
     notices: str = "■▲⚠✕✖✗ℹ"
     children: str = "⎿└╰"
     spinners: str = "✢✳✶✻✽∗·*⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏◐◑◒◓"

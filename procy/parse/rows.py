@@ -6,24 +6,29 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from procy.parse.width import display_width
+
 if TYPE_CHECKING:
     from procy.parse.screen import Screen
 
 
 class Row(NamedTuple):
     """``ground``: the background colour where the text begins, 0 for none. ``muted``: faint or grey from its first word on.
-    ``numbered``: a faint or grey number stands before the text, as programs number the lines of code."""
+    ``numbered``: a faint or grey number stands before the text, as programs number the lines of code. ``tint``: the colour of
+    the text, where the sign before it has the same; 0 for the terminal's own."""
 
     text: str
     ground: int = 0
     muted: bool = False
     numbered: bool = False
+    tint: int = 0
 
     @property
     def indent(self) -> int:
         return len(self.text) - len(self.text.lstrip(" \xa0"))
 
 
+BARS, FRAMES, LEAST_BAR = ("│", "█", "┃", "▐"), "│┃╭╰┌└├", 3
 NUMBER = re.compile(r"\s*\d{1,5}(?: +|$)")
 BLANK = Row("")
 
@@ -44,4 +49,29 @@ def styled(screen: Screen, row: int, text: str) -> Row:
     behind = text[first + 1 :]
     word = len(text) - len(behind.lstrip(" \xa0")) if behind[:1] in (" ", "\xa0") else first  # behind a bullet
     shade = screen.shade(row, word)
-    return Row(text, shade.ground, shade.muted)
+    tint = shade.tint if shade.tint and (word == first or screen.shade(row, first).tint == shade.tint) else 0
+    return Row(text, shade.ground, shade.muted, False, tint)
+
+
+def outdented(row: Row, margin: int) -> Row:
+    """Without the blanks that a program leaves free on the left."""
+    return row._replace(text=row.text[margin:]) if margin and not row.text[:margin].strip() else row
+
+
+def without_bar(rows: list[Row], columns: int) -> list[Row]:
+    """Without a scroll bar in the last column: one that stands there in one row after the other, whatever is in them."""
+    found = list(rows)
+    start = 0
+    while start < len(rows):
+        end = start
+        while end < len(rows) and rows[end].text[-1:] in BARS and display_width(rows[end].text) == columns:
+            end += 1
+        if sum(1 for row in rows[start:end] if row.text[0] not in FRAMES) >= LEAST_BAR:
+            found[start:end] = [without_last(row) for row in rows[start:end]]
+        start = max(end, start + 1)
+    return found
+
+
+def without_last(row: Row) -> Row:
+    text = row.text[:-1].rstrip()
+    return row._replace(text=text) if text else BLANK

@@ -30,14 +30,16 @@ _ref = union_fn("ghostty_terminal_grid_ref", "GhosttyResult(*)(GhosttyTerminal, 
 
 
 class Shade(NamedTuple):
-    """How a cell is drawn: ``ground`` is its background colour as a number, 0 for none; ``muted`` is faint or grey."""
+    """How a cell is drawn: ``ground`` is its background colour as a number, 0 for none; ``muted`` is faint or grey; ``tint`` is
+    the colour of its character, 0 for the terminal's own."""
 
     ground: int
     muted: bool
+    tint: int = 0
 
 
 PLAIN = Shade(0, False)
-GREYS = (8, *range(240, 251))  # of the 256 colours
+GREYS = (8, 59, 102, 145, *range(240, 251))  # of the 256 colours
 
 
 class Screen:
@@ -151,7 +153,8 @@ class Screen:
         if _ref(self._handle, point[0], self._place) or lib.ghostty_grid_ref_style(self._place, self._style):
             return PLAIN
         style = self._style
-        return Shade(colour_number(style.bg_color), bool(style.faint) or is_grey(style.fg_color))
+        muted = bool(style.faint) or is_grey(style.fg_color)
+        return Shade(colour_number(style.bg_color), muted, colour_number(style.fg_color))
 
     def escapes(self) -> bytes:
         """The escape sequences that paint the visible screen, cursor and modes on an empty terminal of this size."""
