@@ -54,6 +54,7 @@ class DialogueReader:
         self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
         self.latest: Piece | None = None  # of the draft, not yet read for its answer
         self.changed_ns = 0  # when the conversation changed last
+        self.says = ("", "")  # the last prompt and what stood behind it then
         self.touched: dict[str, Draft] = {}
 
     def begin(self, screen: Screen) -> None:
@@ -72,8 +73,7 @@ class DialogueReader:
         """Look at the screen; ``idle``: the program waits for a prompt."""
         if self.take(screen):
             self.settled = min(self.settled, self.conversation.place)
-            before_ns, self.changed_ns = self.changed_ns, at_ns
-            self.read(screen, at_ns, offset, before_ns or at_ns)
+            self.read(screen, at_ns, offset)
         settled = self.has_worked and not self.works and at_ns - self.changed_ns >= SETTLED_NS
         if idle or settled:
             self.finish(self.changed_ns, offset)
@@ -161,9 +161,11 @@ class DialogueReader:
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
-    def read(self, screen: Screen, at_ns: int, offset: int, before_ns: int) -> None:
-        """``before_ns``: when the conversation had changed the last time before."""
+    def read(self, screen: Screen, at_ns: int, offset: int) -> None:
         pieces = [piece for piece in self.pieces(screen) if not piece.waits]
+        before_ns = self.changed_ns or at_ns
+        if (says := self.words_of(pieces)) != self.says:  # else it was only drawn anew
+            self.changed_ns, self.says = at_ns, says
         self.lengthen(pieces)
         first = self.new_from(pieces)
         if 0 < first < len(pieces) and self.draft and self.draft.status == "open":
@@ -180,6 +182,12 @@ class DialogueReader:
         if pieces:
             self.follow(pieces[-1])
         self.forget(pieces)
+
+    def words_of(self, pieces: list[Piece]) -> tuple[str, str]:
+        """What is said last, whatever else is on the screen."""
+        if not pieces:
+            return "", squeezed("".join(row.text for row in self.conversation.window))
+        return pieces[-1].prompt, squeezed("".join(row.text for row in pieces[-1].answer))
 
     def lengthen(self, pieces: list[Piece]) -> None:
         """A long prompt is drawn little by little: the one told last may have been its beginning."""

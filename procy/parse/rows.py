@@ -29,6 +29,7 @@ class Row(NamedTuple):
 
 
 BARS, FRAMES, LEAST_BAR = ("│", "█", "┃", "▐"), "│┃╭╰┌└├", 3
+DOUBT = 12  # columns by which one may be wrong about the width of signs that are not ASCII
 NUMBER = re.compile(r"\s*\d{1,5}(?: +|$)")
 BLANK = Row("")
 
@@ -64,12 +65,17 @@ def without_bar(rows: list[Row], columns: int) -> list[Row]:
     start = 0
     while start < len(rows):
         end = start
-        while end < len(rows) and rows[end].text[-1:] in BARS and display_width(rows[end].text) == columns:
+        while end < len(rows) and reaches(rows[end].text, columns):
             end += 1
         if sum(1 for row in rows[start:end] if row.text[0] not in FRAMES) >= LEAST_BAR:
             found[start:end] = [without_last(row) for row in rows[start:end]]
         start = max(end, start + 1)
     return found
+
+
+def reaches(text: str, columns: int) -> bool:
+    """Whether a row ends with a piece of a bar in the last column."""
+    return text[-1:] in BARS and abs(display_width(text) - columns) <= (0 if text[:-1].isascii() else DOUBT)
 
 
 def without_last(row: Row) -> Row:

@@ -26,7 +26,8 @@ def unwrapped(rows: Sequence[str], room: int) -> list[str]:
     for row, width in zip(rows, widths, strict=True):
         indent = len(row) - len(row.lstrip())
         plain = bool(row.strip()) and not DRAWN.match(row)
-        if plain and lines and indent == open_at and not is_marked(row):
+        off = indent - open_at  # a program that is wrong about the width of a sign is so by a column
+        if plain and lines and (off == 0 or (off == 1 and not row.isascii())) and not is_marked(row):
             glue = glue_of(last_row, row, last_width, room)
             if glue is not None:
                 lines[-1] += glue + row.lstrip()
