@@ -50,10 +50,12 @@ class Piece(NamedTuple):
 
 
 class BlockReader:
-    """Reads rows for a screen of some width, with the marks of an agent."""
+    """Reads rows for a screen of some width, with the marks of an agent. ``parts_words``: rows may end within a word, too,
+    behind a hyphen or a slash."""
 
-    def __init__(self, marks: Marks, columns: int) -> None:
+    def __init__(self, marks: Marks, columns: int, parts_words: bool = False) -> None:
         self.marks = marks
+        self.parts_words = parts_words
         self.columns = columns
         self.room = {"prompt": columns - MARGIN, "answer": columns - MARGIN}  # columns that texts are wrapped at
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
@@ -253,7 +255,7 @@ class BlockReader:
 
     def lines(self, kind: str, rows: list[str]) -> list[str]:
         self.room[kind] = min(max(self.room[kind], widest(rows)), self.columns)
-        return unwrapped(rows, self.room[kind])
+        return unwrapped(rows, self.room[kind], self.parts_words)
 
     def paragraph(self, rows: Sequence[Row]) -> list[str]:
         hung = next((place for place, row in enumerate(rows) if self.is_hung(row)), len(rows))

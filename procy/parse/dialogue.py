@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from procy.parse import bars
 from procy.parse.blocks import RULE, BlockReader, Piece
 from procy.parse.conversation import Conversation
 from procy.parse.marks import DEFAULT, Marks
@@ -47,6 +48,7 @@ class DialogueReader:
         self.of: Screen | None = None  # the screen that the anchor holds
         self.alternate = False
         self.column = 0  # of the composer's glyph
+        self.box_at: int | None = None  # the row of a composer with a bar
         self.inset: int | None = None  # columns that are free on the left of the conversation; None while nothing tells
         self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
         self.draft: Draft | None = None
@@ -97,14 +99,23 @@ class DialogueReader:
         self.alternate = screen.alternate
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
-        above = self.above_box(rows, top - start + screen.cursor[1])
+        above = self.above_bar(screen, start, rows) or self.above_box(rows, top - start + screen.cursor[1])
         reader = self.reader(screen)
-        self.works = any(map(reader.says_busy, rows[len(above) :])) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
+        below = rows[len(above) :] if self.box_at is None else rows[self.box_at :]
+        self.works = any(map(reader.says_busy, below)) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
         self.has_worked = self.has_worked or self.works
         self.known = {row.text: row for row in above if row.text and row == Row(row.text) and not self.box.match(row.text)}
         if self.inset is None:
             self.inset = next((inset for row in above if (inset := self.inset_of(row)) is not None), None)
         return self.conversation.take(above)
+
+    def above_bar(self, screen: Screen, start: int, rows: list[Row]) -> list[Row]:
+        """The rows above a composer with a bar, without theirs; none where it has none."""
+        self.box_at = bars.composer_row(rows)
+        if self.box_at is None:
+            return []
+        self.column, self.inset, self.conversation.moves_whole = 0, bars.DEEP, True
+        return bars.without_bars(rows[: self.box_at], lambda row, column: screen.shade(start + row, column).ground)
 
     def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
         """The rows above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
@@ -152,11 +163,12 @@ class DialogueReader:
     def reader(self, screen: Screen) -> BlockReader:
         columns = screen.size[0] - (self.inset or 0)
         if self.blocks is None or self.blocks.columns != columns:
-            self.blocks = BlockReader(self.marks, columns)
+            self.blocks = BlockReader(self.marks, columns, parts_words=self.box_at is not None)
         return self.blocks
 
     def pieces(self, screen: Screen) -> list[Piece]:
-        rows = [outdented(row, self.inset or 0) for row in self.conversation.rows[self.settled :]]
+        inset = self.inset if self.inset and self.box_at is None else 0
+        rows = [outdented(row, inset) for row in self.conversation.rows[self.settled :]]
         return self.reader(screen).pieces(rows, self.column)
 
     # -- turns --------------------------------------------------------------------------------------------------------

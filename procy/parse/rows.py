@@ -29,6 +29,7 @@ class Row(NamedTuple):
 
 
 BARS, FRAMES, LEAST_BAR = ("│", "█", "┃", "▐"), "│┃╭╰┌└├", 3
+SIDES = "│┃"
 DOUBT = 12  # columns by which one may be wrong about the width of signs that are not ASCII
 NUMBER = re.compile(r"\s*\d{1,5}(?: +|$)")
 BLANK = Row("")
@@ -48,7 +49,8 @@ def styled(screen: Screen, row: int, text: str) -> Row:
         shade = screen.shade(row, number.end()) if number.end() < len(text) else lead
         return Row(text, lead.ground, shade.muted and not lead.muted, lead.muted)
     behind = text[first + 1 :]
-    word = len(text) - len(behind.lstrip(" \xa0")) if behind[:1] in (" ", "\xa0") else first  # behind a bullet
+    is_led = behind[:1] in (" ", "\xa0") or (text[first] in SIDES and behind.strip(" \xa0" + SIDES))
+    word = len(text) - len(behind.lstrip(" \xa0" + SIDES)) if is_led else first  # behind a bullet, or the side of a frame
     shade = screen.shade(row, word)
     tint = shade.tint if shade.tint and (word == first or screen.shade(row, first).tint == shade.tint) else 0
     return Row(text, shade.ground, shade.muted, False, tint)

@@ -41,6 +41,7 @@ class TerminalReader:
         self.offset = 0
         self.looked_ns = 0
         self.looked_at = -1  # the stream offset at which the dialogue was
+        self.draws = False  # the program is within a synchronized update: its screen is not whole
         self.rested = 0  # 0: since the last read nothing, 1: at rest, 2: idle
         self.shell_waits: bool | None = None  # whether the pane's own program has the terminal, where that is known
         self.program = ""
@@ -124,7 +125,7 @@ class TerminalReader:
 
     def feed(self, read: Read) -> None:
         self.rest(read.time_ns)
-        if self.has_box and self.reads_turns and read.time_ns - self.last_ns > PAUSE_NS:
+        if self.has_box and self.reads_turns and not self.draws and read.time_ns - self.last_ns > PAUSE_NS:
             self.glance(self.last_ns, self.offset)
         self.screen.resize(read.columns, read.rows)
         offset = read.offset - len(self.splitter.held)
@@ -147,7 +148,7 @@ class TerminalReader:
         """It is now, and nothing has come since the last read; look at the screen when that is long enough."""
         quiet_ns = now_ns - self.last_ns
         if self.rested < 1 and quiet_ns >= REST_NS:
-            self.rested = 1
+            self.rested, self.draws = 1, False
             self.screen.feed(self.splitter.rest())
             self.look(idle=False)
         if self.rested < 2 and quiet_ns >= IDLE_NS:
@@ -179,8 +180,10 @@ class TerminalReader:
         elif signal.name == "2004":
             self.paste_known = True
             self.shell.line_editor(self.screen, signal.value == "h", at_ns, offset)
-        elif signal == ("2026", "l") and self.has_box:
-            self.glance(at_ns, offset)
+        elif signal.name == "2026":
+            self.draws = signal.value == "h"
+            if self.has_box and not self.draws:
+                self.glance(at_ns, offset)
 
     def glance(self, at_ns: int, offset: int) -> None:
         """Look at a full-screen program while it draws, now and then."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from procy.parse.width import display_width
 
 MARKER = re.compile(r"\s*(?:[-•*◦▪‣+] |\d{1,3}[.)] |[>▎│] ?)?")
+PARTED = re.compile(r"(?:[^\s-]|--)-$|[^\s/]/$|\s--$")
 DRAWN = re.compile(r"^\s*[│┃|┌└├╭╰─━═]")  # frames, tables and rules
 WIDE = re.compile(r"[\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60]")
 
@@ -17,8 +18,9 @@ def widest(rows: Sequence[str]) -> int:
     return max((display_width(row) for row in rows if not DRAWN.match(row)), default=0)
 
 
-def unwrapped(rows: Sequence[str], room: int) -> list[str]:
-    """The lines. A row goes on in the next if that is indented like its text and its first word had no ``room`` (columns)."""
+def unwrapped(rows: Sequence[str], room: int, parts_words: bool = False) -> list[str]:
+    """The lines. A row goes on in the next if that is indented like its text and its first word had no ``room`` (columns).
+    ``parts_words``: words are parted behind hyphens and slashes as well."""
     widths = [display_width(row) for row in rows]
     lines: list[str] = []
     last_row, last_width = "", 0
@@ -30,6 +32,7 @@ def unwrapped(rows: Sequence[str], room: int) -> list[str]:
         if plain and lines and (off == 0 or (off == 1 and not row.isascii())) and not is_marked(row):
             glue = glue_of(last_row, row, last_width, room)
             if glue is not None:
+                glue = "" if parts_words and PARTED.search(last_row) else glue
                 lines[-1] += glue + row.lstrip()
                 last_row, last_width = row, width
                 continue
