@@ -100,7 +100,7 @@ def talk(driver: Driver) -> None:
 
 def tools(driver: Driver) -> None:
     script(driver, "two_tools", "written_file", "tool_output", "thinking")
-    say(driver, "run: echo hello; ls /", "work 3", "run: printf 'a\\n\\nb\\n'; exit 3")
+    say(driver, "run: echo hello; seq 12", "work 3", "run: printf 'a\\n\\nb\\n'; exit 3")
 
 
 def busy(driver: Driver) -> None:
@@ -127,7 +127,7 @@ def resized(driver: Driver) -> None:
 def unseen(driver: Driver) -> None:
     again = "Tell me once more and at greater length what has changed, " * 4 + "please"
     say(driver, "good morning", "mixed 11", again, "plain 12", "First\n\n1. one\n2. two\n\nplain 13", "long 60")
-    say(driver, "work 14", "two: date -u +%Y ;; ls /", "日本語の質問です", "mixed 15")
+    say(driver, "work 14", "two: date -u +%Y ;; seq 12", "日本語の質問です", "mixed 15")
     script(driver, "interrupted")
     queued(driver)
     say(driver, "plain 16", "thanks")

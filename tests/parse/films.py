@@ -19,7 +19,7 @@ from procy.types import Picture, Read, Turn
 
 FILMS = Path(__file__).parent.parent / "recordings" / "screens"
 TOLERANCE_MS = 2000  # how far the end of a turn may be from the transcript's
-MARKUP = re.compile(r"^\s*(?:#{1,6} |[-•*◦] |\d{1,3}[.)]? |[>▎│┃] ?|```\w*$)|\*\*|[`\[\]]|(?<!\w)\*|\*(?!\w)")
+MARKUP = re.compile(r"^\s*(?:#{1,6} |[-•*◦] |[>▎│┃▌] ?|```\w*$)|\*\*|[`\[\]]|(?<!\w)\*|\*(?!\w)")
 INVISIBLE = "[\u200b\u200d\u2028]"
 FRAME = re.compile(r"[\s|│┃┏┓┗┛─━┼┌┐└┘├┤┬┴╭╮╰╯+=:-]*")
 
