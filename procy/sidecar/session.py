@@ -317,11 +317,13 @@ class Follower:
         told = self.conversations.evidence()
         live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
         pending = self.conversations.pending()
-        if self.state.changed(live, self.reader, told, self.agent, now_ns, trouble=self.trouble, pending=pending):
-            now = self.state.now
+        changed = self.state.changed(live, self.reader, told, self.agent, now_ns, trouble=self.trouble, pending=pending)
+        now = self.state.now
+        if changed:
             self.rows.change(state=now.state, state_reason=now.reason, state_at=iso(now.at_ns))
-            if self.agent_tells():
-                self.add_event("state", now.at_ns, {"state": now.state, "reason": now.reason})
+        ends_turn = self.state.is_renewed and any(turn.ended_ns is None for turn in self.book.open.values())
+        if self.agent_tells() and (changed or ends_turn):
+            self.add_event("state", now.at_ns, {"state": now.state, "reason": now.reason})
 
     def write_told(self) -> None:
         """What the agent tells besides turns: the room left in its context, and its cost."""

@@ -28,6 +28,7 @@ class StateWatch:
         self.since_ns = 0  # since when it has this state, whatever the reason
         self.question = ""
         self.question_ns = 0
+        self.is_renewed = False  # idle again, by its title, after something so short that it was not seen at work
         self.is_doubtful = False  # idle by its title, while its transcript has the answer still to come
 
     def reset(self, started_ns: int) -> None:
@@ -69,7 +70,11 @@ class StateWatch:
         question = self.question or (described(pending.name, pending.input) if pending else "")
         if found.state == "waiting" and question and "permission" in reason:
             reason = f"permission: {question}"
+        self.is_renewed = False
         if self.told and (found.state, reason) == (self.now.state, self.now.reason):
+            self.is_renewed = found is titled and found.state == "idle" and found.at_ns > self.now.at_ns
+            if self.is_renewed:
+                self.now = Evidence(found.state, reason, found.at_ns)
             return False
         at_ns = found.at_ns or now_ns
         if not self.told or found.state != self.now.state:
