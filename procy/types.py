@@ -252,7 +252,9 @@ class TracingReader(TranscriptReader, Protocol):
 class Profile(Protocol):
     """What procy knows about one agent. One file each in ``procy/agents``; see ``procy.hookspecs``.
 
-    One whose terminal's title tells its state may have ``titles``: pairs of how a title begins, and the state.
+    One whose terminal's title tells its state may have ``titles``: pairs of how a title begins, and the state. ``interrupt``:
+    the key that stops its work, as tmux calls it, where that is not Escape. ``marks``: by what its screen is read beside what
+    procy knows anyway, see ``procy.parse.marks``; of an agent without ``transcript`` it is all that tells its turns.
     """
 
     name: str

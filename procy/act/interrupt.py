@@ -9,18 +9,20 @@ from procy.act.target import Target
 from procy.errors import PaneBusy
 from procy.parse.composer import holds_only, solid
 
+ESCAPE = "Escape"
 PRESSES = 3
-PATIENCE_S = 2.0
+PATIENCE_S = 2.5  # aider takes a second Ctrl-C within two seconds for the wish to leave
 POLL_S = 0.05
 CALM_S = 0.5  # a composer that has not changed for so long is drawn
 
 
 def interrupt(target: Target) -> None:
-    """Press Escape until the agent is ready again; nothing where it is. Raises PaneBusy when it goes on."""
+    """Press the agent's key until it is ready again; nothing where it is. Raises PaneBusy when it goes on."""
+    key = getattr(target.profile, "interrupt", "") or ESCAPE
     for _ in range(PRESSES):
         if target.look().state not in ("busy", "waiting"):
             return
-        target.tmux.press(target.name, "Escape")
+        target.tmux.press(target.name, key)
         until = time.monotonic() + PATIENCE_S
         while time.monotonic() < until:
             time.sleep(POLL_S)

@@ -29,6 +29,7 @@ class Aider:
     transcript = "aider"
     composer: tuple[str, ...] = (">",)
     program = "aider"
+    interrupt = "C-c"  # Escape does nothing
 
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM)

@@ -56,6 +56,7 @@ class OpenCode:
     transcript = "opencode"
     composer: tuple[str, ...] = ("┃",)
     program = "opencode"
+    marks: Mapping[str, Sequence[str]] = {"questions": ("Permission required",)}  # its events call that work
 
     def owns(self, argv: Sequence[str]) -> bool:
         return is_program(argv, *PROGRAM)

@@ -95,8 +95,11 @@ class QwenCode:
         return None
 
     def kept(self, environment: Mapping[str, str], place: Path | None = None) -> Iterable[TranscriptFile]:
-        roots = [place] if place else [root / "projects" for root in folders(environment)]
-        paths = [path for root in roots for path in ([root] if root.is_file() else root.rglob("chats/*.jsonl"))]
+        """In a place that is given, whatever is a conversation of its own, in a folder ``chats`` or not."""
+        if place:
+            paths = [place] if place.is_file() else [path for path in place.rglob("*.jsonl") if is_conversation(path)]
+        else:
+            paths = [path for root in folders(environment) for path in (root / "projects").rglob("chats/*.jsonl")]
         for path in sorted(set(paths), key=lambda path: (first_time(path), str(path))):
             yield TranscriptFile(str(path), path.stem)
             yield from subagents(path)
@@ -158,11 +161,21 @@ def subagents(path: Path) -> Iterator[TranscriptFile]:
 
 
 def first_time(path: Path) -> str:
+    return str(first_record(path).get("timestamp", ""))
+
+
+def is_conversation(path: Path) -> bool:
+    """Whether it is one of this agent's, by its first line, and not a sub-agent's."""
+    return "subagents" not in path.parts and {"sessionId", "provenance"} <= first_record(path).keys()
+
+
+def first_record(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            return str(json.loads(file.readline()).get("timestamp"))
-    except (OSError, ValueError, AttributeError):
-        return ""
+            found = json.loads(file.readline())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 @hookimpl

@@ -40,6 +40,7 @@ def otlp_command(  # noqa: PLR0913
     from procy.otlp.export import EVERY_S, send_due, words_of
     from procy.otlp.export import follow as follow_rows
     from procy.otlp.memory import Memory
+    from procy.otlp.notes import Notes
     from procy.otlp.post import Post
     from procy.otlp.target import target_of
 
@@ -50,9 +51,10 @@ def otlp_command(  # noqa: PLR0913
         with closing(Memory(places_of(db), target.endpoint)) as memory:
             due = Due(connection, memory, wanted)
             with closing(Post(target, say, time.sleep, patient=follow)) as post:
+                notes = Notes(connection, places_of(db).db, target.endpoint) if content else None
                 if follow:
-                    follow_rows(connection, due, memory, post, lambda: time.sleep(EVERY_S))
-                counts = send_due(due, memory, post)
+                    follow_rows(connection, due, memory, post, lambda: time.sleep(EVERY_S), notes)
+                counts = send_due(due, memory, post, notes)
         refused = f"; {post.refused} were refused" if post.refused else ""
         say(f"sent {words_of(counts)} to {target.endpoint}{refused}")
 

@@ -12,7 +12,7 @@ from procy import ids
 from procy.capture.place import repository
 from procy.capture.transcript import read_file, read_lines
 from procy.imports.batch import Batch
-from procy.imports.known import LIVE, Begin, find_session
+from procy.imports.known import LIVE, Begin, find_recorded, find_session
 from procy.parse.redact import mask
 from procy.recording.rebuild import derive_again
 from procy.recording.timeline import Timeline
@@ -150,6 +150,10 @@ class Conversation:
                 rows.transcript(self.profile.name, self.file, self.first_ns(turns))
             return Rows(self.batch, self.session_id, self.settings)
         began_ns = self.whereabouts.began_ns or self.first_ns(turns)
+        if not self.file.parent and self.joins(turns):
+            rows = Rows(self.batch, self.session_id, self.settings)
+            rows.transcript(self.profile.name, self.file, began_ns)
+            return rows
         self.session_id = ids.derived_id(began_ns, "import", self.profile.name, self.file.agent_session_id)
         rows = Rows(self.batch, self.session_id, self.settings)
         started_ns = self.own_start(turns) or began_ns
@@ -168,6 +172,18 @@ class Conversation:
         )
         rows.transcript(self.profile.name, self.file, began_ns)
         return rows
+
+    def joins(self, turns: list[Turn]) -> bool:
+        """Whether a session is of this conversation that knew no transcript of it. Raises TakenOver while that is recorded."""
+        name, key = self.profile.name, self.file.agent_session_id
+        found = find_recorded(self.connection, name, key, self.whereabouts.cwd, turns)
+        if found is None:
+            return False
+        if found.is_live:
+            raise TakenOver
+        self.session_id, self.is_recorded, self.is_new = found.session_id, found.is_recorded, False
+        self.turns_before = self.turns()
+        return True
 
     def own_start(self, turns: list[Turn]) -> int:
         """When the first turn began that no other session has: a fork begins with copies of what it goes on from."""

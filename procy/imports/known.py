@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from procy.capture.transcript import end_of, read_lines
 from procy.recording.transcripts import writers_of
+from procy.store.db import from_iso, iso
+from procy.store.turn_sources import EARLY_NS
 from procy.store.write import transcript_id
-from procy.types import TranscriptFile
+from procy.types import TranscriptFile, Turn
 
 LIVE = ("recording", "paused")
 
@@ -64,6 +67,49 @@ def find_session(connection: sqlite3.Connection, agent: str, agent_session_id: s
         "SELECT id FROM sessions WHERE agent_session_id = ? AND agent = ? ORDER BY started_at DESC", (agent_session_id, agent)
     ).fetchone()
     return str(row[0]) if row else ""
+
+
+class Recorded(NamedTuple):
+    """A session that is of a conversation of which no transcript was known."""
+
+    session_id: str
+    is_live: bool
+    is_recorded: bool
+
+
+def find_recorded(
+    connection: sqlite3.Connection, agent: str, agent_session_id: str, cwd: str, turns: Sequence[Turn]
+) -> Recorded | None:
+    """By the conversation's name; else by place and time: in a pane of that directory, without a transcript, where prompts were
+    seen at the times at which its prompts began, or where the agent is at work now. Only where there is no second one."""
+    named = connection.execute(f"{CANDIDATES} AND agent_session_id = ?", (agent, agent_session_id)).fetchall()
+    untold = connection.execute(f"{CANDIDATES} {UNTOLD} AND cwd = ?", (agent, cwd)).fetchall() if cwd and not named else []
+    fitting = named or [row for row in untold if fits(connection, row, turns)]
+    if len(fitting) != 1:
+        return None
+    key, status, origin, _ = fitting[0]
+    return Recorded(key, status in LIVE, origin != "import")
+
+
+CANDIDATES = "SELECT id, status, origin, started_at FROM sessions WHERE agent = ? AND origin IN ('tmux', 'import')"
+UNTOLD = """AND origin = 'tmux' AND pane_id IS NOT NULL
+AND NOT EXISTS (SELECT 1 FROM transcript_sessions WHERE session_id = sessions.id)"""
+
+
+def fits(connection: sqlite3.Connection, session: sqlite3.Row, turns: Sequence[Turn]) -> bool:
+    """Whether most prompts that the session's screen or calls showed meanwhile began when those of the conversation did."""
+    began = [turn.started_ns for turn in turns if turn.kind == "prompt"]
+    if not began:
+        return False
+    if session[1] in LIVE:
+        return min(began) > from_iso(session[3]) - EARLY_NS
+    rows = connection.execute(
+        "SELECT started_at FROM turns WHERE session_id = ? AND kind = 'prompt' AND started_at BETWEEN ? AND ?",
+        (session[0], iso(min(began) - EARLY_NS), iso(max(began) + EARLY_NS)),
+    ).fetchall()
+    seen = [from_iso(row[0]) for row in rows]
+    together = sum(any(abs(one - other) <= EARLY_NS for other in began) for one in seen)
+    return 2 * together > len(seen)
 
 
 def streamed(connection: sqlite3.Connection) -> set[str]:

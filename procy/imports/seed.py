@@ -22,9 +22,11 @@ from procy.evaluate.contract import Contract, Metric
 from procy.evaluate.legacy import contract_of, declared
 from procy.evaluate.run import Sample
 from procy.imports.batch import Batch
+from procy.imports.known import find_known
 from procy.parse.redact import mask
 from procy.parse.times import from_milliseconds
 from procy.parse.transcripts.seed import Reader
+from procy.recording.rebuild import derive_again
 from procy.recording.timeline import Timeline
 from procy.recording.transcripts import SEED_ENDING
 from procy.recording.turnbook import TurnBook
@@ -101,13 +103,23 @@ class SeedSession:
         self.name = str(row["id"])
         self.agent = "claude-code" if row["agent_session_id"] else "generic"
         self.started_ns = nanoseconds(row["started_at"])
-        self.id = ids.derived_id(self.started_ns, "import", "seed", self.name)
         self.path = f"{self.name}{SEED_ENDING}"
+        self.is_joined, self.id = self.session_of()
         self.batch = Batch()
         self.rows = Rows(self.batch, self.id, settings)
 
+    def session_of(self) -> tuple[bool, str]:
+        """Whether its conversation has a session by another source, and the session's id."""
+        own = ids.derived_id(self.started_ns, "import", "seed", self.name)
+        before = find_known(self.connection, self.agent, TranscriptFile(self.path, self.name))
+        if before:
+            return before.session_id != own, before.session_id
+        conversation = TranscriptFile("", self.row["agent_session_id"] or "")
+        told = find_known(self.connection, self.agent, conversation) if conversation.agent_session_id else None
+        return (True, told.session_id) if told and told.session_id else (False, own)
+
     def bring(self) -> None:
-        if is_forgotten(self.connection, self.id):
+        if not self.id or is_forgotten(self.connection, self.id):
             self.report.forgotten += 1
             return
         records = self.records()
@@ -160,7 +172,8 @@ class SeedSession:
             "name": None if cwd else mask(goal)[:200] or None, "cwd": cwd or None,
             "started_at": iso(self.started_ns), "ended_at": iso(self.last_ns), "status": "ended",
         }  # fmt: skip
-        self.rows.session(session)
+        if not self.is_joined:
+            self.rows.session(session)
         self.rows.transcript(self.agent, TranscriptFile(self.path, self.name), self.started_ns)
         self.rows.lines(key, list(enumerate(lines))[known:], len(lines))
         for record in records:
@@ -168,6 +181,8 @@ class SeedSession:
                 self.batch.put(partial(self.inject, record))
         for turn in turns:
             self.rows.turn(turn)
+        if self.is_joined:  # its turns were there before it was known whose prompts they had
+            self.batch.put(lambda connection: derive_again(connection, self.id, self.settings))
 
     def inject(self, record: Row, connection: sqlite3.Connection) -> None:
         """The prompt was procy's own."""
@@ -187,12 +202,22 @@ class SeedSession:
                 continue
             turn = corrected(turns, str(row["original_prompt"]), at_ns)
             rejected, chosen, note = (mask(str(row[name] or "")) for name in ("original_prompt", "corrected_prompt", "note"))
-            pair = corrections.Pair(
-                turn_sources.known_id(self.connection, self.id, turn) if turn else None, None, rejected, chosen, note, author=""
-            )
-            self.batch.put(partial(corrections.add, correction_id=key, at_ns=at_ns, pair=pair))
+            pair = corrections.Pair(None, None, rejected, chosen, note, author="")
+            self.batch.put(partial(self.correct, key, at_ns, turn, pair))
             self.report.corrections += 1
             self.report.loose += turn is None
+
+    def turn_id(self, connection: sqlite3.Connection, turn: Turn | None) -> str | None:
+        """Once the turns are there: another source may tell of it."""
+        return turn_sources.known_id(connection, self.id, turn) if turn else None
+
+    def correct(self, key: str, at_ns: int, turn: Turn | None, pair: corrections.Pair, connection: sqlite3.Connection) -> None:
+        pair = pair._replace(turn_id=self.turn_id(connection, turn))
+        corrections.add(connection, correction_id=key, at_ns=at_ns, pair=pair)
+
+    def evaluate(self, key: str, evaluator: str, sample: Sample, turn: Turn | None, connection: sqlite3.Connection) -> None:
+        owner = self.turn_id(connection, turn)
+        evaluations.add_sample(connection, evaluation_id=key, evaluator_id=evaluator, sample=sample, turn_id=owner)
 
     def put_evaluations(self, turns: list[Turn]) -> None:
         rows = self.source.execute("SELECT * FROM evaluators WHERE session_id = ?", (self.name,)).fetchall()
@@ -207,10 +232,7 @@ class SeedSession:
             if self.connection.execute("SELECT 1 FROM evaluations WHERE id = ?", (key,)).fetchone():
                 continue
             turn = max((turn for turn in turns if turn.started_ns <= at_ns), key=lambda turn: turn.started_ns, default=None)
-            owner = turn_sources.known_id(self.connection, self.id, turn) if turn else None
-            sample = sample_of(dict(row), contract, at_ns)
-            add = partial(evaluations.add_sample, evaluation_id=key, evaluator_id=evaluator_id, sample=sample, turn_id=owner)
-            self.batch.put(add)
+            self.batch.put(partial(self.evaluate, key, evaluator_id, sample_of(dict(row), contract, at_ns), turn))
             self.report.evaluations += 1
 
     def put_evaluator(self, row: Row) -> tuple[str, Contract]:

@@ -163,11 +163,18 @@ def cast_stream(path: Path, agent: str) -> Stream:
     reads = read_events(lines_of(path), header, started_ns)
     screen = first_of(reads) if header.has_picture else b""
     key = digest(path, words=("cast", agent))
+    had_terminal = agent_in(header.changes) if agent == GENERIC else agent
     return Stream(
         key, (one if isinstance(one, int) else one._replace(offset=one.offset - len(screen)) for one in reads),
-        header.columns, header.rows, started_ns, agent, header.title or path.name, header.command, screen,
+        header.columns, header.rows, started_ns, had_terminal, header.title or path.name, header.command, screen,
         header.changes or program_of(agent),
     )  # fmt: skip
+
+
+def agent_in(changes: Iterable[Change]) -> str:
+    """The first agent that the cast says had the terminal."""
+    named = (str(change.detail.get("agent") or GENERIC) for change in changes)
+    return next((name for name in named if name != GENERIC and profile_named(name).name == name), GENERIC)
 
 
 def first_of(reads: Iterator[Read | int]) -> bytes:

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from procy.parse.marks import Marks
-from procy.parse.rows import BLANK, Row
+from procy.parse.rows import BLANK, NUMBER, Row
 from procy.parse.wrap import unwrapped, widest
 from procy.types import TurnStatus
 
-CHOICE = re.compile(r"^[│┃▌ ]{0,2}[>❯›»][ \xa0](?:\d+\. |/\w+\s{2,}\S)")  # a line of a menu
 RULE = re.compile(r"^[─━═╭╮╰╯┌┐└┘│ ]*[─━═]{8,}.*$")
 CALL = re.compile(r"^(?P<name>[A-Z][\w -]{0,30}?)\((?P<input>.*)\)$", re.DOTALL)
 DIFF = re.compile(r"^\s+\d+ (?:[+-]|\s)")
@@ -51,20 +50,23 @@ class Piece(NamedTuple):
 
 
 class BlockReader:
-    """Reads rows for a screen of some width, with the marks of an agent."""
+    """Reads rows for a screen of some width, with the marks of an agent. ``parts_words``: rows may end within a word, too,
+    behind a hyphen or a slash."""
 
-    def __init__(self, marks: Marks, columns: int) -> None:
+    def __init__(self, marks: Marks, columns: int, parts_words: bool = False) -> None:
         self.marks = marks
+        self.parts_words = parts_words
         self.columns = columns
         self.room = {"prompt": columns - MARGIN, "answer": columns - MARGIN}  # columns that texts are wrapped at
         glyphs, bullets = re.escape(marks.prompts), re.escape(marks.bullets)
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> ?[{bullets}] )")
+        self.choice = re.compile(rf"^[│┃▌ ]{{0,2}}[{glyphs}][ \xa0](?:\d+\. |/\w+\s{{2,}}\S)")  # a line of a menu
         self.glyphs = set(marks.prompts)
         self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
-        self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}][ \xa0]*(?P<text>\S.*)?$")
-        self.spinner = re.compile(rf"^ {{0,2}}[{re.escape(marks.spinners)}] ")
+        self.child = re.compile(rf"^\s{{0,5}}[{re.escape(marks.children)}](?![─━═])[ \xa0]*(?P<text>\S.*)?$")
+        self.spinner = re.compile(rf"^ {{0,2}}(?:[{re.escape(marks.spinners)}]|\.{{1,3}}) ")
 
     # -- prompts ------------------------------------------------------------------------------------------------------
 
@@ -75,6 +77,8 @@ class BlockReader:
             starts = [place for place in starts if rows[place].ground]
             ends = [start + self.prompt_rows(rows[start : start + LONGEST]) for start in starts]
             starts = sorted([*starts, *self.torn(rows, starts, ends, grounds)])
+        elif any(rows[place].tint for place in starts):
+            starts = [place for place in starts if rows[place].tint]
         found = []
         for start, end in zip(starts, [*starts[1:], len(rows)], strict=False):
             length = self.prompt_rows(rows[start:end])
@@ -97,7 +101,7 @@ class BlockReader:
         if self.glyphs.isdisjoint(row.text[:4]):
             return False
         match = self.sent.match(row.text)
-        return match is not None and len(match["lead"]) - 2 == column and CHOICE.match(row.text) is None
+        return match is not None and len(match["lead"]) - 2 == column and self.choice.match(row.text) is None
 
     def prompt_rows(self, rows: Sequence[Row]) -> int:
         """How many rows the prompt has that begins with the first of them."""
@@ -107,10 +111,17 @@ class BlockReader:
             if first.ground:
                 if row.ground != first.ground and (row.text or not goes_on(rows[place:], first.ground)):
                     break
+            elif not row.text and first.tint and self.is_tinted(rows[place:], first.tint, lead):
+                continue
             elif not row.text or row.indent < lead or self.child.match(row.text):
                 break
             last = place + 1 if row.text else last
         return last
+
+    def is_tinted(self, rows: Sequence[Row], tint: int, lead: int) -> bool:
+        """Whether behind blank rows comes one in this colour that stands below the prompt's text."""
+        row = next((row for row in rows if row.text), BLANK)
+        return row.tint == tint and row.indent >= lead
 
     def prompt_text(self, rows: Sequence[Row]) -> str:
         lead = rows[0].indent + 2 if self.sent.match(rows[0].text) else min(row.indent for row in rows if row.text)
@@ -234,7 +245,7 @@ class BlockReader:
         """The text of a chunk: its paragraphs but those that are muted, and what hangs below."""
         kept: list[str] = []
         paragraph: list[Row] = []
-        for row in [*chunk, Row("")]:
+        for row in [*unnumbered(chunk), Row("")]:
             if row.text:
                 paragraph.append(row)
             else:
@@ -244,7 +255,7 @@ class BlockReader:
 
     def lines(self, kind: str, rows: list[str]) -> list[str]:
         self.room[kind] = min(max(self.room[kind], widest(rows)), self.columns)
-        return unwrapped(rows, self.room[kind])
+        return unwrapped(rows, self.room[kind], self.parts_words)
 
     def paragraph(self, rows: Sequence[Row]) -> list[str]:
         hung = next((place for place, row in enumerate(rows) if self.is_hung(row)), len(rows))
@@ -252,6 +263,27 @@ class BlockReader:
         if all(row.muted for row in rows):
             return [] if rows else [""]
         return [*("  " + self.stripped(row) if row.text else "" for row in rows), ""]
+
+
+def unnumbered(rows: Sequence[Row]) -> list[Row]:
+    """Lines of code without the numbers before them, where those count."""
+    found: list[Row] = []
+    for place, row in enumerate(rows):
+        counts = row.numbered and any(
+            other.numbered and number_of(other) == number_of(row) + step
+            for step in (-1, 1)
+            for other in rows[max(place + step, 0) :][:1]
+        )
+        lead = NUMBER.match(row.text)
+        if counts and lead:
+            blanks = " " * min(row.indent, 2)  # as the text around it is indented
+            row = Row(blanks + row.text[len(row.text) - len(row.text.lstrip()) + len(str(number_of(row))) + 1 :], row.ground)
+        found.append(row)
+    return found
+
+
+def number_of(row: Row) -> int:
+    return int(row.text.split(maxsplit=1)[0])
 
 
 def goes_on(rows: Sequence[Row], ground: int) -> bool:

@@ -11,17 +11,20 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from procy.parse.blocks import CHOICE, RULE, BlockReader, Piece
+from procy.parse import bars
+from procy.parse.blocks import RULE, BlockReader, Piece
 from procy.parse.conversation import Conversation
 from procy.parse.marks import DEFAULT, Marks
-from procy.parse.rows import Row, read_rows
+from procy.parse.rows import Row, outdented, read_rows, without_bar
 from procy.parse.turns import Draft
 from procy.types import ToolCall, Turn, TurnStatus
 
 if TYPE_CHECKING:
     from procy.parse.screen import Anchor, Screen
 
-BOX = re.compile(r"^[│┃▌ ]{0,2}[>❯›»](?:[ \xa0]|$)")
+SIGN = re.compile(r"^ {0,2}[^\w\s][ \xa0]")
+MARGIN = 2
+LABEL_ROWS = 4  # between a box and the rule above it
 ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
@@ -33,6 +36,9 @@ class DialogueReader:
 
     def __init__(self, marks: Marks = DEFAULT) -> None:
         self.marks = marks
+        self.box = re.compile(rf"^[│┃▌ ]{{0,2}}[{re.escape(marks.prompts)}](?:[ \xa0]|$)")
+        self.further_in = re.compile(rf"^ {{{MARGIN}}}[{re.escape(marks.prompts)}] \S")
+        self.choice = BlockReader(marks, 80).choice
         self.conversation = Conversation()
         self.works = self.has_worked = False  # the screen says that it can be interrupted; did since the prompt
         self.blocks: BlockReader | None = None
@@ -42,12 +48,15 @@ class DialogueReader:
         self.of: Screen | None = None  # the screen that the anchor holds
         self.alternate = False
         self.column = 0  # of the composer's glyph
+        self.box_at: int | None = None  # the row of a composer with a bar
+        self.inset: int | None = None  # columns that are free on the left of the conversation; None while nothing tells
         self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
         self.draft: Draft | None = None
         self.ending: tuple[TurnStatus, str] = ("done", "")
         self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
         self.latest: Piece | None = None  # of the draft, not yet read for its answer
         self.changed_ns = 0  # when the conversation changed last
+        self.says = ("", "")  # the last prompt and what stood behind it then
         self.touched: dict[str, Draft] = {}
 
     def begin(self, screen: Screen) -> None:
@@ -66,11 +75,18 @@ class DialogueReader:
         """Look at the screen; ``idle``: the program waits for a prompt."""
         if self.take(screen):
             self.settled = min(self.settled, self.conversation.place)
-            before_ns, self.changed_ns = self.changed_ns, at_ns
-            self.read(screen, at_ns, offset, before_ns or at_ns)
+            self.read(screen, at_ns, offset)
         settled = self.has_worked and not self.works and at_ns - self.changed_ns >= SETTLED_NS
         if idle or settled:
             self.finish(self.changed_ns, offset)
+
+    def is_box(self, lines: list[str], row: int) -> bool:
+        """Whether the cursor, in that row, is in a prompt box: behind its glyph, between rules, or with blank rows around."""
+        if not self.box.match(lines[row]) or self.choice.match(lines[row]):
+            return False
+        above, below = lines[max(row - 1, 0)], lines[row + 1] if row + 1 < len(lines) else ""
+        ruled = RULE.match(above) is not None and any(RULE.match(line) for line in lines[row + 1 : row + 12])
+        return ruled or (row > 0 and not above.strip() and not below.strip() and any(line.strip() for line in lines[row + 1 :]))
 
     # -- the conversation ---------------------------------------------------------------------------------------------
 
@@ -79,44 +95,89 @@ class DialogueReader:
         top = screen.history_rows
         start = self.top.row if self.top and self.of is screen and not screen.alternate else None
         start = top if start is None or self.alternate != screen.alternate else min(start, top)
-        rows = read_rows(screen, start, top + screen.size[1], self.known)
+        rows = without_bar(read_rows(screen, start, top + screen.size[1], self.known), screen.size[0])
         self.alternate = screen.alternate
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
-        above = self.above_box(rows, top - start + screen.cursor[1])
+        above = self.above_bar(screen, start, rows) or self.above_box(rows, top - start + screen.cursor[1])
         reader = self.reader(screen)
-        self.works = any(map(reader.says_busy, rows[len(above) :])) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
+        below = rows[len(above) :] if self.box_at is None else rows[self.box_at :]
+        self.works = any(map(reader.says_busy, below)) or any(map(reader.is_busy, above[-BUSY_ROWS:]))
         self.has_worked = self.has_worked or self.works
-        self.known = {row.text: row for row in above if row.text and row == (row.text, 0, False) and not BOX.match(row.text)}
+        self.known = {row.text: row for row in above if row.text and row == Row(row.text) and not self.box.match(row.text)}
+        if self.inset is None:
+            self.inset = next((inset for row in above if (inset := self.inset_of(row)) is not None), None)
         return self.conversation.take(above)
+
+    def above_bar(self, screen: Screen, start: int, rows: list[Row]) -> list[Row]:
+        """The rows above a composer with a bar, without theirs; none where it has none."""
+        self.box_at = bars.composer_row(rows)
+        if self.box_at is None:
+            return []
+        self.column, self.inset, self.conversation.moves_whole = 0, bars.DEEP, True
+        return bars.without_bars(rows[: self.box_at], lambda row, column: screen.shade(start + row, column).ground)
 
     def above_box(self, rows: list[Row], cursor_row: int) -> list[Row]:
         """The rows above the box for the next prompt: above the rule, or the glyph, next to the cursor."""
-        for row in range(min(cursor_row, len(rows) - 1), max(cursor_row - BOX_ROWS, 0) - 1, -1):
-            text = rows[row].text
-            if BOX.match(text) and not CHOICE.match(text):
-                self.column = len(text) - len(text.lstrip("│┃▌ "))
-                while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
-                    row -= 1
-                if row and rows[row - 1].muted and rows[row - 1].indent > 1:  # a hint that belongs to the box
-                    row -= 1
-                return rows[:row]
-        return rows
+        row = self.box_row(rows, min(cursor_row, len(rows) - 1))
+        if row is None:
+            return rows
+        self.column = len(rows[row].text) - len(rows[row].text.lstrip("│┃▌ "))
+        widest = max(len(one.text) for one in rows)
+        for above in range(row - 1, max(row - 1 - LABEL_ROWS, -1), -1):  # what stands between a rule over the whole width and it
+            if RULE.match(rows[above].text) and len(rows[above].text) >= widest:
+                row = above
+        while row > 0 and (RULE.match(rows[row - 1].text) or not rows[row - 1].text.strip()):
+            row -= 1
+        if row and rows[row - 1].muted and rows[row - 1].indent > 1:  # a hint that belongs to the box
+            row -= 1
+        return rows[:row]
+
+    def box_row(self, rows: Sequence[Row], cursor_row: int) -> int | None:
+        """The first row of the box that has the cursor: on a ground of its own, or it begins with a glyph for prompts."""
+        first = cursor_row
+        while first > 0 and rows[first].ground and rows[first - 1].ground == rows[first].ground:
+            first -= 1
+        if rows[first].ground and SIGN.match(rows[first].text):
+            return first
+        ruled = next((row for row in range(cursor_row, max(cursor_row - BOX_ROWS, 0), -1) if self.is_ruled(rows, row)), None)
+        if ruled is not None and SIGN.match(rows[ruled].text):
+            return ruled
+        for row in range(cursor_row, max(cursor_row - BOX_ROWS, 0) - 1, -1):
+            if self.box.match(rows[row].text) and not self.choice.match(rows[row].text):
+                return row
+        return None
+
+    def is_ruled(self, rows: Sequence[Row], row: int) -> bool:
+        """Whether there is a rule above the row, and one below it."""
+        below = rows[row + 1 : row + 1 + BOX_ROWS]
+        return row > 0 and RULE.match(rows[row - 1].text) is not None and any(RULE.match(one.text) for one in below)
+
+    def inset_of(self, row: Row) -> int | None:
+        """How many columns the program leaves free before its conversation, by a row that begins a part of it: a prompt in the
+        composer's column, or further in and of one colour with its glyph."""
+        if self.box.match(row.text) and row.indent == self.column:
+            return 0
+        return MARGIN if row.tint and self.further_in.match(row.text) else None
 
     def reader(self, screen: Screen) -> BlockReader:
-        columns = screen.size[0]
+        columns = screen.size[0] - (self.inset or 0)
         if self.blocks is None or self.blocks.columns != columns:
-            self.blocks = BlockReader(self.marks, columns)
+            self.blocks = BlockReader(self.marks, columns, parts_words=self.box_at is not None)
         return self.blocks
 
     def pieces(self, screen: Screen) -> list[Piece]:
-        return self.reader(screen).pieces(self.conversation.rows[self.settled :], self.column)
+        inset = self.inset if self.inset and self.box_at is None else 0
+        rows = [outdented(row, inset) for row in self.conversation.rows[self.settled :]]
+        return self.reader(screen).pieces(rows, self.column)
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
-    def read(self, screen: Screen, at_ns: int, offset: int, before_ns: int) -> None:
-        """``before_ns``: when the conversation had changed the last time before."""
+    def read(self, screen: Screen, at_ns: int, offset: int) -> None:
         pieces = [piece for piece in self.pieces(screen) if not piece.waits]
+        before_ns = self.changed_ns or at_ns
+        if (says := self.words_of(pieces)) != self.says:  # else it was only drawn anew
+            self.changed_ns, self.says = at_ns, says
         self.lengthen(pieces)
         first = self.new_from(pieces)
         if 0 < first < len(pieces) and self.draft and self.draft.status == "open":
@@ -133,6 +194,12 @@ class DialogueReader:
         if pieces:
             self.follow(pieces[-1])
         self.forget(pieces)
+
+    def words_of(self, pieces: list[Piece]) -> tuple[str, str]:
+        """What is said last, whatever else is on the screen."""
+        if not pieces:
+            return "", squeezed("".join(row.text for row in self.conversation.window))
+        return pieces[-1].prompt, squeezed("".join(row.text for row in pieces[-1].answer))
 
     def lengthen(self, pieces: list[Piece]) -> None:
         """A long prompt is drawn little by little: the one told last may have been its beginning."""
@@ -209,12 +276,3 @@ class DialogueReader:
 
 def squeezed(text: str) -> str:
     return "".join(text.split())
-
-
-def is_box(lines: list[str], row: int) -> bool:
-    """Whether the cursor, in that row, is in a prompt box: behind its glyph, between rules, or with blank rows around."""
-    if not BOX.match(lines[row]) or CHOICE.match(lines[row]):
-        return False
-    above, below = lines[max(row - 1, 0)], lines[row + 1] if row + 1 < len(lines) else ""
-    ruled = RULE.match(above) is not None and any(RULE.match(line) for line in lines[row + 1 : row + 12])
-    return ruled or (row > 0 and not above.strip() and not below.strip() and any(line.strip() for line in lines[row + 1 :]))

@@ -19,6 +19,7 @@ from procy.parse.width import display_width
 SCROLLBACK_LINES = 20_000
 LONGEST_LINE = 500  # rows
 SCROLLBACK_BYTES = 256 << 20  # the library's own default is far smaller and silent
+TEXT_BYTES = 32 << 10  # of a screen or a line; more is asked for where it is needed
 HOME = b"\x1b[H"
 GRAPHEMES = b"\x1b[?2027h"  # an emoji of many characters has one place, as in tmux; agents set the cursor behind it
 ALTERNATE_ON = re.compile(rb"\x1b\[\?(?:1049|1047|47)h")
@@ -29,14 +30,16 @@ _ref = union_fn("ghostty_terminal_grid_ref", "GhosttyResult(*)(GhosttyTerminal, 
 
 
 class Shade(NamedTuple):
-    """How a cell is drawn: ``ground`` is its background colour as a number, 0 for none; ``muted`` is faint or grey."""
+    """How a cell is drawn: ``ground`` is its background colour as a number, 0 for none; ``muted`` is faint or grey; ``tint`` is
+    the colour of its character, 0 for the terminal's own."""
 
     ground: int
     muted: bool
+    tint: int = 0
 
 
 PLAIN = Shade(0, False)
-GREYS = (8, *range(240, 251))  # of the 256 colours
+GREYS = (8, 59, 102, 145, *range(240, 251))  # of the 256 colours
 
 
 class Screen:
@@ -54,6 +57,11 @@ class Screen:
             init_sized("GhosttyStyle"),
         )
         self._point.tag = lib.GHOSTTY_POINT_TAG_SCREEN
+        self._selection, self._options = init_sized("GhosttySelection"), init_sized("GhosttyTerminalSelectionFormatOptions")
+        self._options.emit, self._options.trim = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN, True
+        self._options.selection = self._selection
+        self._short, self._number, self._count = ffi.new("uint16_t*"), ffi.new("int*"), ffi.new("size_t*")
+        self._text = ffi.new("uint8_t[]", TEXT_BYTES)  # made once: these are asked for at every look
         self._main = b""  # what the main screen showed when the alternate one was switched on
 
     # -- in -------------------------------------------------------------------------------------------------------
@@ -80,14 +88,13 @@ class Screen:
     @property
     def size(self) -> tuple[int, int]:
         """(columns, rows)"""
-        columns, rows = self._terminal.size
-        return int(columns), int(rows)
+        return self._value(lib.GHOSTTY_TERMINAL_DATA_COLS, self._short), self._value(lib.GHOSTTY_TERMINAL_DATA_ROWS, self._short)
 
     @property
     def cursor(self) -> tuple[int, int]:
         """(column, row) on the visible screen, from 0."""
-        column, row = self._terminal.cursor
-        return int(column), int(row)
+        place = lib.GHOSTTY_TERMINAL_DATA_CURSOR_X, lib.GHOSTTY_TERMINAL_DATA_CURSOR_Y
+        return self._value(place[0], self._short), self._value(place[1], self._short)
 
     @property
     def cursor_row(self) -> int:
@@ -97,12 +104,12 @@ class Screen:
     @property
     def alternate(self) -> bool:
         """Whether the program draws on the alternate screen, which has no scrollback."""
-        return bool(self._terminal.get("active_screen", "int"))
+        return bool(self._value(lib.GHOSTTY_TERMINAL_DATA_ACTIVE_SCREEN, self._number))
 
     @property
     def history_rows(self) -> int:
         """Rows that have scrolled off the top; 0 on the alternate screen."""
-        return int(self._terminal.get("scrollback_rows", "size_t"))
+        return self._value(lib.GHOSTTY_TERMINAL_DATA_SCROLLBACK_ROWS, self._count)
 
     def mode(self, number: int) -> bool:
         """A DEC private mode, such as 2004 (bracketed paste) or 25 (cursor visible)."""
@@ -146,7 +153,8 @@ class Screen:
         if _ref(self._handle, point[0], self._place) or lib.ghostty_grid_ref_style(self._place, self._style):
             return PLAIN
         style = self._style
-        return Shade(colour_number(style.bg_color), bool(style.faint) or is_grey(style.fg_color))
+        muted = bool(style.faint) or is_grey(style.fg_color)
+        return Shade(colour_number(style.bg_color), muted, colour_number(style.fg_color))
 
     def escapes(self) -> bytes:
         """The escape sequences that paint the visible screen, cursor and modes on an empty terminal of this size."""
@@ -165,6 +173,11 @@ class Screen:
 
     # -- libghostty -------------------------------------------------------------------------------------------------
 
+    def _value(self, what: int, box: Any) -> int:
+        """A fact of the terminal; ``box`` holds one of its type."""
+        check(lib.ghostty_terminal_get(self._handle, what, box), "terminal_get")
+        return int(box[0])
+
     def _plain(self, start: int, end: int, unwrap: bool, count: int) -> list[str]:
         columns, rows = self.size
         end = min(end, self.history_rows + rows)
@@ -174,10 +187,27 @@ class Screen:
         return lines + [""] * (count - len(lines))
 
     def _selected(self, left: int, top: int, right: int, bottom: int, unwrap: bool) -> str:
-        selection = init_sized("GhosttySelection")
-        selection.start = self._terminal.ref(left, top, "screen")[0]
-        selection.end = self._terminal.ref(right, bottom, "screen")[0]
-        return str(self._terminal._format_sel(selection, unwrap))
+        self._selection.start = self._cell(left, top)[0]
+        self._selection.end = self._cell(right, bottom)[0]
+        self._options.unwrap = unwrap
+        return self._formatted()
+
+    def _formatted(self) -> str:
+        """The selection as text, whose bytes need room that is found by trying."""
+        result = lib.ghostty_terminal_selection_format_buf(
+            self._handle, self._options[0], self._text, len(self._text), self._count
+        )
+        if result and self._count[0] > len(self._text):
+            self._text = ffi.new("uint8_t[]", 2 * self._count[0])
+            return self._formatted()
+        check(result, "format")
+        return str(ffi.buffer(self._text, self._count[0])[:].decode())
+
+    def _cell(self, column: int, row: int) -> Any:
+        """A reference to a cell of an absolute row, until the next one or the next change."""
+        self._point.value.x, self._point.value.y = column, row
+        check(_ref(self._handle, self._point[0], self._place), "grid_ref")
+        return self._place
 
     def _visible(self) -> Any:
         columns, rows = self.size

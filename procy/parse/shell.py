@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from procy.parse.turns import Draft
+from procy.parse.width import display_width
+from procy.parse.wrap import prose
 from procy.types import Turn
 
 if TYPE_CHECKING:
@@ -155,7 +157,7 @@ class ShellReader:
             return
         error = draft.error
         text = output.text(screen, end, last) if output else ""
-        draft.texts = [text] if text else []
+        draft.texts = ["\n".join(prose(text.split("\n"), screen.size[0]))] if text else []
         draft.end("done", at_ns, error)
         draft.terminal_to = offset
         self.touched[draft.key] = draft
@@ -234,8 +236,14 @@ class ShellReader:
         least = screen.history_rows if erased or began is None else began
         for row in range(last, least - 1, -1):
             if lead and screen.rows(row, row + 1)[0].startswith(lead):
-                return row
+                return self.first_alike(screen, row, least) if self.edits and not erased else row
         return last if erased else least
+
+    def first_alike(self, screen: Screen, row: int, least: int) -> int:
+        """The first row of an input every line of which stands behind the prompt: all of them do, up to where it began."""
+        lead = self.prompt.rstrip()
+        alike = all(text.startswith(lead) for text in screen.rows(least, row))
+        return least if alike else row
 
     def goes_on(self, screen: Screen, first: int) -> bool:
         """Whether the prompt in absolute row ``first`` asks for more of the command before: it is no primary one."""
@@ -255,7 +263,18 @@ class ShellReader:
             return ""
         else:
             head = strip_prompt(head)
-        return "\n".join([head, *(CONTINUATION.sub("", line) for line in rest)]).rstrip()
+        return self.joined([head, *rest], screen.size[0] - len(self.prompt)).rstrip()
+
+    def joined(self, lines: Sequence[str], room: int) -> str:
+        """The lines of an input without the prompts before them; one that fills its row goes on in the next one."""
+        lead, whole = self.prompt.rstrip(), lines[0]
+        last = whole
+        for line in lines[1:]:
+            is_alike = bool(lead) and self.edits and (line == lead or line.startswith(self.prompt))
+            text = line[len(self.prompt) :] if is_alike else CONTINUATION.sub("", line)
+            whole += text if is_alike and display_width(last) >= room else f"\n{text}"
+            last = text
+        return whole
 
     # -- reads and rests --------------------------------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from procy.parse.dialogue import DialogueReader, is_box
-from procy.parse.marks import DEFAULT
+from procy.parse.dialogue import DialogueReader
+from procy.parse.marks import DEFAULT, Marks
 from procy.parse.shell import ShellReader
 from procy.parse.signals import Signal, Splitter
 from procy.parse.texts import TextHarvest
@@ -20,6 +20,7 @@ IDLE_NS = 1_000_000_000  # and for so long, without a sign of work: it waits
 LOOK_NS = 80_000_000  # how often a full-screen program is looked at while it draws
 PAUSE_NS = 4_000_000  # what was drawn before such a pause is a whole picture
 PIECE = 16 << 10  # fed at once: never more rows than the emulator keeps
+FRAMES = " \xa0│┃▌╹△"
 STATUS: dict[str, State] = {"idle": "idle", "done": "idle", "working": "busy", "blocked": "waiting", "error": "error"}
 SHELLS = ("sh", "bash", "dash", "ash", "zsh", "fish", "ksh", "mksh", "tcsh", "csh", "nu", "xonsh", "elvish", "pwsh")
 SCREENS = ("vi", "vim", "nvim", "nano", "emacs", "less", "more", "man", "top", "htop", "tmux", "git", "fzf", "ssh")
@@ -40,6 +41,7 @@ class TerminalReader:
         self.offset = 0
         self.looked_ns = 0
         self.looked_at = -1  # the stream offset at which the dialogue was
+        self.draws = False  # the program is within a synchronized update: its screen is not whole
         self.rested = 0  # 0: since the last read nothing, 1: at rest, 2: idle
         self.shell_waits: bool | None = None  # whether the pane's own program has the terminal, where that is known
         self.program = ""
@@ -50,7 +52,8 @@ class TerminalReader:
         self.status: Evidence | None = None
         self.title = Title("", 0)
         self.shell = ShellReader()
-        self.dialogue = DialogueReader()
+        self.marks = DEFAULT  # of the program that has the terminal
+        self.dialogue = DialogueReader(self.marks)
         self.texts = TextHarvest()
         self.passed = 0  # bytes since the texts were harvested last
         self.touched: list[Turn] = []
@@ -76,10 +79,17 @@ class TerminalReader:
         self.texts.look(self.screen, self.offset)
         self.rested = 0
 
-    def foreground(self, shell_waits: bool | None, reads_turns: bool, program: str = "", since_ns: int | None = None) -> None:
+    def foreground(
+        self,
+        shell_waits: bool | None,
+        reads_turns: bool,
+        program: str = "",
+        since_ns: int | None = None,
+        marks: Marks = DEFAULT,
+    ) -> None:
         """Another program has the terminal: the pane's own (``shell_waits``), or one whose turns another source tells.
 
-        ``since_ns``: it had not before then; a status told later is its own.
+        ``since_ns``: it had not before then; a status told later is its own. ``marks``: by which its screen is read.
         """
         self.shell_waits, self.reads_turns, self.program = shell_waits, reads_turns, program
         if self.status and (since_ns is None or self.status.at_ns < since_ns):
@@ -87,7 +97,7 @@ class TerminalReader:
         if since_ns is None or self.title.at_ns < since_ns:
             self.title = Title("", 0)
         self.rested = 0  # what stands on the screen may be this program's prompt
-        self.end_dialogue(self.last_ns)
+        self.end_dialogue(self.last_ns, marks)
         if self.began_before:
             self.dialogue.begin(self.screen)
             self.began_before = False
@@ -103,17 +113,19 @@ class TerminalReader:
     def is_shell(self) -> bool:
         return self.program.removeprefix("-") in SHELLS
 
-    def end_dialogue(self, at_ns: int) -> None:
+    def end_dialogue(self, at_ns: int, marks: Marks | None = None) -> None:
+        """``marks``: of the program that comes, if it is another."""
         self.dialogue.interrupt(at_ns)
         self.touched += self.dialogue.changed()
-        self.dialogue = DialogueReader()
+        self.marks = marks or self.marks
+        self.dialogue = DialogueReader(self.marks)
         self.has_box = False
 
     # -- the stream ---------------------------------------------------------------------------------------------------
 
     def feed(self, read: Read) -> None:
         self.rest(read.time_ns if read.time_ns >= self.last_ns else self.last_ns + IDLE_NS)  # the clock was set back
-        if self.has_box and self.reads_turns and read.time_ns - self.last_ns > PAUSE_NS:
+        if self.has_box and self.reads_turns and not self.draws and read.time_ns - self.last_ns > PAUSE_NS:
             self.glance(self.last_ns, self.offset)
         self.screen.resize(read.columns, read.rows)
         offset = read.offset - len(self.splitter.held)
@@ -138,7 +150,7 @@ class TerminalReader:
         if quiet_ns < -IDLE_NS:  # the clock was set back: how long it was quiet nobody can tell, here or in a rebuild
             quiet_ns = IDLE_NS
         if self.rested < 1 and quiet_ns >= REST_NS:
-            self.rested = 1
+            self.rested, self.draws = 1, False
             self.screen.feed(self.splitter.rest())
             self.look(idle=False)
         if self.rested < 2 and quiet_ns >= IDLE_NS:
@@ -170,8 +182,10 @@ class TerminalReader:
         elif signal.name == "2004":
             self.paste_known = True
             self.shell.line_editor(self.screen, signal.value == "h", at_ns, offset)
-        elif signal == ("2026", "l") and self.has_box:
-            self.glance(at_ns, offset)
+        elif signal.name == "2026":
+            self.draws = signal.value == "h"
+            if self.has_box and not self.draws:
+                self.glance(at_ns, offset)
 
     def glance(self, at_ns: int, offset: int) -> None:
         """Look at a full-screen program while it draws, now and then."""
@@ -191,7 +205,7 @@ class TerminalReader:
             return False
         lines, row = self.screen.lines(), self.screen.cursor[1]
         if not self.paste_known:
-            return is_box(lines, row)
+            return self.dialogue.is_box(lines, row)
         return self.screen.mode(2004) and (self.screen.alternate or any(line.strip() for line in lines[row + 1 :]))
 
     @property
@@ -203,7 +217,12 @@ class TerminalReader:
         """Whether the screen says that the program can be interrupted."""
         if self.has_box:
             return self.dialogue.works
-        return any(mark in line.lower() for line in self.screen.lines()[-14:] for mark in DEFAULT.busy)
+        return any(mark.lower() in line.lower() for line in self.screen.lines()[-14:] for mark in self.marks.busy)
+
+    def asks(self) -> bool:
+        """Whether the program asks for leave, where its profile knows by what words."""
+        questions = self.marks.questions
+        return bool(questions) and any(row.lstrip(FRAMES).startswith(questions) for row in self.screen.lines())
 
     def changed(self) -> Sequence[Turn]:
         turns = [*self.touched, *self.shell.changed(), *self.dialogue.changed()]

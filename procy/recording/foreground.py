@@ -24,9 +24,14 @@ def find_agent(group: int) -> tuple[Process | None, Profile | None]:
     for process in processes.foreground(group):
         first = first or process
         profile = profile_of(process.argv)
-        if profile.transcript:
+        if is_known(profile):
             return process, profile
     return first, profile_of(first.argv) if first else None
+
+
+def is_known(profile: Profile) -> bool:
+    """Whether it knows more of its agent than any program has: where its transcripts are, or how its screen is read."""
+    return bool(profile.transcript or getattr(profile, "marks", None))
 
 
 def program_of(pane: Pane) -> tuple[Process | None, Profile | None]:

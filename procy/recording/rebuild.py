@@ -11,12 +11,14 @@ from procy.parse.terminal import TerminalReader
 from procy.recording.replay import replay, stored_events
 from procy.recording.terminal import EMPTY
 from procy.recording.timeline import load_timeline
-from procy.recording.transcripts import reader_for, replay_conversation, transcripts_of, writers_of
+from procy.recording.transcripts import SEED_ENDING, reader_for, replay_conversation, transcripts_of, writers_of
 from procy.recording.turnbook import TurnBook
+from procy.recording.wire import Calls
 from procy.settings import Settings
 from procy.store import write
 from procy.store.blobs import unpack, unpack_block
 from procy.store.db import from_iso
+from procy.store.exchanges import has_bodies
 from procy.store.forgotten import starts_of
 from procy.store.turn_sources import RANKS
 from procy.types import Picture, Read, Turn
@@ -53,7 +55,7 @@ def sources_of(connection: sqlite3.Connection, session_id: str) -> list[str]:
         return []
     return [
         source
-        for source, has in (("screen", has_terminal), ("transcript", has_lines), ("stream", has_lines))
+        for source, has in (("screen", has_screen), ("wire", has_bodies), ("transcript", has_lines), ("stream", has_lines))
         if has(connection, session_id)
     ]
 
@@ -66,6 +68,12 @@ def has_terminal(connection: sqlite3.Connection, session_id: str) -> bool:
     """Whether the terminal's bytes are all there, from the first on and without a hole."""
     query = "SELECT min(start) = 0 AND sum(end - start) = max(end) FROM terminal_blocks WHERE session_id = ?"
     return bool(connection.execute(query, (session_id,)).fetchone()[0])
+
+
+def has_screen(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Whether what tells of the screen is there: the terminal, or what the first procy had read off it."""
+    is_seed = any(one.path.endswith(SEED_ENDING) for one in transcripts_of(connection, session_id))
+    return has_lines(connection, session_id) if is_seed else has_terminal(connection, session_id)
 
 
 def has_lines(connection: sqlite3.Connection, session_id: str) -> bool:
@@ -97,7 +105,7 @@ def read_terminal(connection: sqlite3.Connection, session_id: str) -> TerminalRe
 
 
 def derive_turns(connection: sqlite3.Connection, session_id: str, reader: TerminalReader) -> list[Turn]:
-    """Every turn of the session, from its transcripts and its screen, by time."""
+    """Every turn of the session, from its transcripts or its calls, and from its screen, by time."""
     book = TurnBook(load_timeline(connection, session_id))
     for began_ns in starts_of(connection, session_id):
         book.begin(began_ns)
@@ -106,6 +114,8 @@ def derive_turns(connection: sqlite3.Connection, session_id: str, reader: Termin
         replay_conversation(connection, transcript.id, conversation)
         writers = writers_of(connection, transcript.id)
         book.put(turn for turn in conversation.changed() if writers.at(turn.started_ns) == session_id)
+    if not book.known:
+        book.put(Calls(connection, session_id).read())
     book.put(reader.changed())
     session = connection.execute("SELECT started_at, ended_at FROM sessions WHERE id = ?", (session_id,)).fetchone()
     states = [event for event in stored_events(connection, session_id) if event.kind == "state"]

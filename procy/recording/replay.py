@@ -1,12 +1,20 @@
 """Telling a reader again what the database holds of a session, in the order in which it happened."""
 
 import json
+import logging
 import sqlite3
 from collections.abc import Iterator
+from functools import cache
 
+from procy import plugins
+from procy.errors import PluginError
+from procy.parse.marks import DEFAULT, Marks
 from procy.parse.terminal import TerminalReader
+from procy.plugins import profile_named
 from procy.store.blobs import unpack, unpack_block
 from procy.types import PaneEvent, Picture, Read
+
+log = logging.getLogger("procy.sidecar")
 
 FORGOTTEN = "forgotten"  # cause of a gap where bytes were made unreadable; nothing is missing from the screen's point of view
 
@@ -47,7 +55,18 @@ def tell(reader: TerminalReader, event: PaneEvent, untold: bool = False) -> None
         detail = event.detail
         reads_turns = bool(detail.get("reads_turns", True)) or (untold and bool(detail.get("agent")))
         program = str(detail.get("program", ""))
-        reader.foreground(detail.get("shell_waits"), reads_turns, program, int(detail.get("since_ns", event.at_ns)))
+        since_ns = int(detail.get("since_ns", event.at_ns))
+        reader.foreground(detail.get("shell_waits"), reads_turns, program, since_ns, marks_of(str(detail.get("agent", ""))))
+
+
+@cache
+def marks_of(agent: str) -> Marks:
+    """By what that agent's screen is read; of a profile with a mistake in them, as if it had none."""
+    try:
+        return plugins.call(f"reading the marks of {agent}", DEFAULT.with_more, getattr(profile_named(agent), "marks", {}))
+    except PluginError as error:
+        log.error("%s", error)
+        return DEFAULT
 
 
 def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader, untold: bool = False) -> list[PaneEvent]:

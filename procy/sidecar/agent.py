@@ -1,7 +1,7 @@
 """Which agent has a pane."""
 
 from procy.capture import process as processes
-from procy.recording.foreground import find_agent
+from procy.recording.foreground import find_agent, is_known
 from procy.types import Process, Profile
 
 LOOK_NS = 300_000_000
@@ -35,4 +35,4 @@ class AgentWatch:
 
     def profile_is_sure(self) -> bool:
         """A named agent stays what it is; a program that only started may still exec one."""
-        return bool(self.profile and self.profile.transcript and self.process and processes.is_same(self.process))
+        return bool(self.profile and is_known(self.profile) and self.process and processes.is_same(self.process))

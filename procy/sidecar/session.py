@@ -20,11 +20,12 @@ from procy.capture.tmux import Pane
 from procy.parse.redact import mask
 from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
-from procy.recording.foreground import is_shell
+from procy.recording.foreground import is_known, is_shell
 from procy.recording.rebuild import fill_keyframes, tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import Entry, TurnBook
+from procy.recording.wire import Calls
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch
 from procy.sidecar.board import Shown
@@ -44,12 +45,11 @@ from procy.types import PaneEvent, Picture, Read
 
 READ_BYTES = 1 << 20  # per tick: what comes faster waits in the spool instead of competing with what makes it
 QUIET_CUT_NS = 30_000_000_000  # after so long without output, what is left becomes a block
-WRITTEN_NS = (
-    100_000_000  # a read is written down so long after it was stamped, at most: before then nobody knows that it is quiet
-)
+WRITTEN_NS = 100_000_000  # after its stamp a read is written down, at the latest: before then nobody knows that it is quiet
 TAP_ENDS_NS = 5_000_000_000  # a tap whose pipe was closed writes down what it has and ends
 DOUBT_NS = 10_000_000_000  # an agent whose title says that it is ready may write its answer down so much later
-LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts
+LOOK_NS = 400_000_000  # how often an agent is asked for its transcripts, and the gateway's calls are looked at
+CALLS = 20  # that are read at once: a recording that is taken up again may have many
 
 
 class Follower:
@@ -73,6 +73,7 @@ class Follower:
         self.state = StateWatch()
         self.book = TurnBook(self.timeline)
         self.conversations = Conversations(connection, self.border, self.rows, self.book, self.meta)
+        self.calls, self.called_ns = Calls(connection, self.id), 0
         self.hooks = HookInbox(spool.hooks, self.rows, outbox, self.border)
         self.seeds_taken: set[Path] = set()
         self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
@@ -126,6 +127,7 @@ class Follower:
             self.ending_ns = now_ns
         self.read_hooks()
         self.recall_agent(now_ns)
+        self.read_calls(now_ns)
         self.write_turns(now_ns)
         self.write_texts()
         if self.meta.wanted != "paused":
@@ -257,11 +259,18 @@ class Follower:
             }
             self.add_event("foreground", now_ns, detail)
             self.state.reset(process.started_ns if process else now_ns)
-            if profile and profile.transcript:
+            if profile and is_known(profile):
                 self.rows.change(agent=profile.name)
         if now_ns - self.looked_ns > LOOK_NS and self.agent.process and self.agent.profile:
             self.looked_ns = now_ns
             self.conversations.find(self.agent.profile, self.agent.process, self.reader.shows, now_ns)
+
+    def read_calls(self, now_ns: int) -> None:
+        """Take turns from what the gateway has recorded, while no transcript tells them."""
+        if now_ns - self.called_ns < LOOK_NS or self.meta.wanted == "paused" or self.conversations.followed or self.agent_tells():
+            return
+        self.called_ns = now_ns
+        self.book.put(self.border.call("reading API calls", (), self.calls.read, CALLS))
 
     def recall_agent(self, now_ns: int) -> None:
         """Read what the session's agent wrote, by what its hooks told, when it had ended before it could be asked."""
@@ -318,11 +327,13 @@ class Follower:
         told = self.conversations.evidence()
         live = self.border.call("asking for the state", None, profile.live, process) if profile and process else None
         pending = self.conversations.pending()
-        if self.state.changed(live, self.reader, told, self.agent, now_ns, trouble=self.trouble, pending=pending):
-            now = self.state.now
+        changed = self.state.changed(live, self.reader, told, self.agent, now_ns, trouble=self.trouble, pending=pending)
+        now = self.state.now
+        if changed:
             self.rows.change(state=now.state, state_reason=now.reason, state_at=iso(now.at_ns))
-            if self.agent_tells():
-                self.add_event("state", now.at_ns, {"state": now.state, "reason": now.reason})
+        ends_turn = self.state.is_renewed and any(turn.ended_ns is None for turn in self.book.open.values())
+        if self.agent_tells() and (changed or ends_turn):
+            self.add_event("state", now.at_ns, {"state": now.state, "reason": now.reason})
 
     def write_told(self) -> None:
         """What the agent tells besides turns: the room left in its context, and its cost."""

@@ -1,7 +1,8 @@
 """What the agent in a pane is doing, from all that speaks of it. The most trustworthy source that says anything decides.
 
 Its own registry, then the program status or the title it sends its terminal, then its transcript, then who has the terminal,
-and last what the screen looks like. Nothing is cleared by time alone.
+and last what the screen looks like; where its profile knows how it asks for leave, the screen tells that of one at work.
+Nothing is cleared by time alone.
 """
 
 import json
@@ -27,6 +28,7 @@ class StateWatch:
         self.since_ns = 0  # since when it has this state, whatever the reason
         self.question = ""
         self.question_ns = 0
+        self.is_renewed = False  # idle again, by its title, after something so short that it was not seen at work
         self.is_doubtful = False  # idle by its title, while its transcript has the answer still to come
 
     def reset(self, started_ns: int) -> None:
@@ -57,6 +59,8 @@ class StateWatch:
         """
         titled = titled_state(screen.title, getattr(agent.profile, "titles", ()))
         found = live or screen.status or titled or transcript or self.of_program(screen, agent, now_ns)
+        if found.state == "busy" and screen.asks():
+            found = Evidence("waiting", "permission", screen.last_ns)  # its transcript calls that work
         self.is_doubtful = found is titled and found.state == "idle" and bool(transcript and transcript.state == "busy")
         if transcript and transcript.state == "error" and found.state in ("idle", "error"):
             found = transcript  # a registry calls a failed turn idle, and a progress mark has no words for it
@@ -66,7 +70,11 @@ class StateWatch:
         question = self.question or (described(pending.name, pending.input) if pending else "")
         if found.state == "waiting" and question and "permission" in reason:
             reason = f"permission: {question}"
+        self.is_renewed = False
         if self.told and (found.state, reason) == (self.now.state, self.now.reason):
+            self.is_renewed = found is titled and found.state == "idle" and found.at_ns > self.now.at_ns
+            if self.is_renewed:
+                self.now = Evidence(found.state, reason, found.at_ns)
             return False
         at_ns = found.at_ns or now_ns
         if not self.told or found.state != self.now.state:

@@ -31,6 +31,49 @@ def put_exchange(connection: sqlite3.Connection, exchange_id: str, values: Mappi
 ONCE = ("service", "method", "path", "started_at", "session_id", "agent_session_id")  # the triggers may know better meanwhile
 
 
+def claim(connection: sqlite3.Connection, turn_id: str) -> None:
+    """The calls that began in the turn's time are its own, and not of the turn before it, which they were tied to."""
+    rows = connection.execute(IN_ITS_TIME, {"turn": turn_id}).fetchall()
+    connection.executemany("UPDATE exchanges SET turn_id = ? WHERE id = ?", [(turn_id, row[0]) for row in rows])
+    before = connection.execute(BEFORE_IT, {"turn": turn_id}).fetchall()
+    losers = {row[1] for row in rows if row[1]} | {row[0] for row in before}
+    connection.executemany(SUM_AGAIN, [{"turn": loser} for loser in sorted(losers)])
+
+
+IN_ITS_TIME = """
+SELECT exchanges.id, exchanges.turn_id FROM turns JOIN exchanges ON exchanges.session_id = turns.session_id
+WHERE turns.id = :turn AND exchanges.turn_id IS NOT :turn AND exchanges.started_at >= turns.started_at
+AND exchanges.started_at < coalesce((SELECT min(started_at) FROM turns AS later
+    WHERE later.session_id = turns.session_id AND later.started_at > turns.started_at), '9999')
+"""
+BEFORE_IT = """
+SELECT earlier.id FROM turns JOIN turns AS earlier ON earlier.session_id = turns.session_id
+WHERE turns.id = :turn AND earlier.started_at < turns.started_at ORDER BY earlier.started_at DESC, earlier.seq DESC LIMIT 1
+"""
+SUM_AGAIN = """
+UPDATE turns SET (input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd) = (
+    SELECT sum(input_tokens), sum(output_tokens), sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens),
+           sum(cost_usd) FROM exchanges WHERE turn_id = :turn)
+WHERE id = :turn AND usage_from = 'wire'
+"""
+
+
+def has_bodies(connection: sqlite3.Connection, session_id: str) -> bool:
+    """Whether the session has calls, and the bodies of all of them are here."""
+    row = connection.execute("SELECT count(*), count(bodies) FROM exchanges WHERE session_id = ?", (session_id,)).fetchone()
+    return bool(row[0]) and not row[1]
+
+
+def calls_since(connection: sqlite3.Connection, session_id: str, since: str) -> list[sqlite3.Row]:
+    """id, wire, agent_session_id, started_at, duration_ms, outcome (None while it runs), error of the session's calls of a model
+    that began then or later, in the order of their beginnings."""
+    return connection.execute(
+        "SELECT id, wire, agent_session_id, started_at, duration_ms, outcome, error FROM exchanges "
+        "WHERE session_id = ? AND started_at >= ? AND wire IS NOT NULL ORDER BY started_at, id",
+        (session_id, since),
+    ).fetchall()
+
+
 def end_orphans(connection: sqlite3.Connection) -> int:
     """Calls that no gateway will complete any more. Returns how many."""
     why = "the gateway ended before the call did"

@@ -1,8 +1,9 @@
 """What was taken out for good, and where it had been written to."""
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from procy import ids
 from procy.store.db import from_iso, iso
@@ -44,6 +45,17 @@ def add_export(connection: sqlite3.Connection, session_id: str, kind: str, path:
     connection.execute(
         "INSERT OR REPLACE INTO exports VALUES (?, ?, NULL, ?, ?, ?, ?)",
         (ids.derived_id(now_ns, session_id, kind, path or "", sha256), session_id, kind, path, iso(now_ns), sha256),
+    )
+
+
+def add_telling(connection: sqlite3.Connection, session_id: str, where: str, turn_ids: Collection[str], now_ns: int) -> None:
+    """Turns were told to a collector; one row for all that it was told of a session."""
+    key = ids.derived_id(0, session_id, "otlp", where)
+    row = connection.execute("SELECT turn_ids FROM exports WHERE id = ?", (key,)).fetchone()
+    told = json.dumps(sorted({*turn_ids, *(json.loads(row[0]) if row else ())}))
+    sha = hashlib.sha256(told.encode()).hexdigest()
+    connection.execute(
+        "INSERT OR REPLACE INTO exports VALUES (?, ?, ?, 'otlp', ?, ?, ?)", (key, session_id, told, where, iso(now_ns), sha)
     )
 
 

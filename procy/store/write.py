@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from procy import ids
-from procy.store import blobs, changes, injections, turn_sources
+from procy.store import blobs, changes, exchanges, injections, turn_sources
 from procy.store.db import explained, iso, open_writer
 from procy.store.forgotten import is_forgotten
 from procy.store.numbers import next_seq, renumber
@@ -218,7 +218,7 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     if is_forgotten(connection, key):
         return
     row = connection.execute(
-        "SELECT session_id, seq, origin, terminal_from, terminal_to, source FROM turns WHERE id = ?", (key,)
+        "SELECT session_id, seq, origin, terminal_from, terminal_to, source, started_at FROM turns WHERE id = ?", (key,)
     ).fetchone()
     if holder != session_id or (row and row[0] != session_id):
         put_parent(connection, session_id, row[0] if row else holder)
@@ -231,6 +231,8 @@ def put_turn(connection: sqlite3.Connection, session_id: str, turn: Turn, mask: 
     origin = row[2] if is_known else injections.claim(connection, session_id, key, turn.prompt, turn.started_ns)
     values = (key, session_id, seq, origin, *turn_values(turn, mask, cost))
     number = connection.execute(PUT_TURN, values).fetchone()[0]
+    if not row or row[6] != values[TURN_COLUMNS.index("started_at")]:
+        exchanges.claim(connection, key)
     if origin == "procy":
         connection.execute(PUT_TRY, (key, key))
     drop_keyframes(connection, session_id, set(row[3:5]) if row else ())

@@ -9,6 +9,17 @@ from pathlib import Path
 from tests.conftest import Lab, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text()
+RULE = "\u2500" * 12
+DRAWN = f"""\
+top() {{ printf '\\033[2J\\033[HOther Agent 1.0\\r\\na model\\r\\na directory\\r\\n\\r\\n'; }}
+box() {{ printf '\\r\\n{RULE}\\r\\nλ \\r\\n{RULE}\\r\\n  ? for help\\033[%s;3H' "$1"; }}
+printf '\\033[?2004h'; top; box 7
+IFS= read -r line
+top; printf 'λ %s\\r\\n\\r\\n  ▚ Working (press q to stop)\\r\\n\\r\\n  May I run ls?\\r\\n' "$line"; box 12
+read -r go
+top; printf 'λ %s\\r\\n\\r\\n◉ Heard: %s\\r\\n\\r\\n◉ Look(file.txt)\\r\\n  ↳ 3 lines\\r\\n' "$line" "$line"; box 13
+read -r line
+"""
 SCRIPT = """\
 while IFS= read -r line; do printf '%s\\t%s\\theard: %s\\n' "$(date +%s)" "$line" "$line" >> my-agent.log; done
 """
@@ -23,7 +34,8 @@ def install(site: Path) -> None:
     info = site / "procy_my_agent-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: procy-my-agent\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[procy]\n{points.replace(chr(34), '')}")
+    lines = [line.partition("#")[0].replace('"', "").strip() for line in points.splitlines()]
+    (info / "entry_points.txt").write_text("\n".join(["[procy]", *lines]))
 
 
 def test_the_example_of_the_documentation_records_its_agent(lab: Lab) -> None:
@@ -39,3 +51,23 @@ def test_the_example_of_the_documentation_records_its_agent(lab: Lab) -> None:
     wait_until(log.exists, what="the agent's log")
     (turn,) = lab.until_turns(1)
     assert (turn["prompt"], turn["response"], turn["source"]) == ("hello there", "heard: hello there", "transcript")
+
+
+def test_the_example_without_a_transcript_is_read_by_its_marks(lab: Lab) -> None:
+    install(lab.root / "site")
+    agent = lab.root / "other-agent"
+    shutil.copy(shutil.which("dash") or "/bin/sh", agent)
+    lab.environment["PYTHONPATH"] = str(lab.root / "site")
+    lab.start()
+    (lab.work / "script").write_text(DRAWN)
+    lab.type(f"procy record -- {agent} script")
+    lab.wait_for("? for help", 30)
+    wait_until(lambda: lab.option("@procy_state") == "idle", what="idle")
+    lab.type("hello there")
+    wait_until(lambda: lab.option("@procy_state") == "waiting", what="its question")
+    lab.press("Enter")
+    (turn,) = lab.until_turns(1)
+    assert (turn["prompt"], turn["response"], turn["source"]) == ("hello there", "Heard: hello there", "screen")
+    assert [row["agent"] for row in lab.rows("SELECT agent FROM sessions")] == ["other-agent"]
+    (call,) = lab.rows("SELECT name, input, result FROM tool_calls")
+    assert tuple(call.values()) == ("Look", "file.txt", "3 lines")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from .transcripts import Heard, hear
 
 COLUMNS, ROWS = 120, 40
 PATIENCE = float(os.environ.get("PROCY_PATIENCE", "1"))  # how many times longer every pause and wait is
+ODD = ".{0,8}"  # what an agent may leave where it takes emoji for narrower than they are
 BURST = 0.25  # seconds; Codex takes an Enter sooner after typed text for a line feed of a paste, and shows nothing to wait for
 
 
@@ -194,8 +196,9 @@ class Driver:
 
     def until_drawn(self, text: str) -> None:
         """Waits for the end of `text`, however wrapped, or a paste placeholder."""
-        tail = _squeeze(text)[-24:]
-        self.until(lambda: tail in _squeeze(screen := self.screen()) or "[Pasted " in screen, f"{tail!r} drawn")
+        parts = [part for one in re.split(r"[^\x00-\x7f]+", text) if (part := _squeeze(one))] or [""]
+        find = re.compile(ODD.join(re.escape(part) for part in [*parts[-3:-1], parts[-1][-24:]]))
+        self.until(lambda: find.search(_squeeze(screen := self.screen())) or "[Pasted " in screen, f"{find.pattern!r} drawn")
 
     def until_ended(self, count: int, seconds: float = 30.0) -> None:
         """Waits until the transcripts tell of `count` ended turns."""

@@ -3,7 +3,7 @@
     python -m tests.clients.films FOLDER [AGENT[-LOOK] [FILM …]]
 
 writes `FILM.cast.xz` (asciicast v3) and `FILM.truth.json` into FOLDER/<agent>/<version>/<look>/. A look is a way in which
-the agent draws: `full` on the alternate screen, `inline` below the shell's prompt.
+the agent draws: `full` on the alternate screen, `inline` below the shell's prompt. Some have only one.
 """
 
 from __future__ import annotations
@@ -20,17 +20,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from procy.parse.transcripts import claude_code, codex
+from procy.capture.transcript import read_lines
+from procy.plugins import profile_named
+from procy.recording.transcripts import new_reader
 from procy.types import Turn
 from tests.model_server import ModelServer
 
 from . import scripts
 from .driver import Driver, NotReached
 from .homes import HOMES, Home
-from .install import CLIENTS, install
+from .install import ALL, install
 
-READERS = {"claude": claude_code.Reader, "codex": codex.Reader}
-LOOKS = {"full": False, "inline": True}
+PROFILES = {"claude": "claude-code", "codex": "codex", "gemini": "gemini-cli", "qwen": "qwen-code"}  # others are called the same
+LOOKS = {name: ("full", "inline") for name in ("claude", "codex")} | {
+    "gemini": ("inline",), "qwen": ("inline",), "opencode": ("full",), "aider": ("inline",),
+}  # fmt: skip
+WITHOUT = {  # scripts that an agent has no use for, or no way to do
+    "gemini": ("queued", "folded"), "qwen": ("queued", "folded"), "opencode": ("queued", "folded", "interrupted_tool", "edited_input"),
+    "aider": ("queued", "folded", "interrupted_tool", "two_tools", "tool_output", "work 3"),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,8 +51,12 @@ class Film:
     kept: bool = False
 
 
+def can(driver: Driver, name: str) -> bool:
+    return name not in WITHOUT.get(driver.home.client, ()) and not (driver.home.client == "aider" and name.startswith("run:"))
+
+
 def say(driver: Driver, *prompts: str) -> None:
-    for prompt in prompts:
+    for prompt in (prompt for prompt in prompts if can(driver, prompt)):
         if "\n" in prompt:
             driver.paste(prompt)
             driver.finish(60)
@@ -54,13 +66,15 @@ def say(driver: Driver, *prompts: str) -> None:
 
 
 def script(driver: Driver, *names: str) -> None:
-    for name in names:
+    for name in (name for name in names if can(driver, name)):
         scripts.SCRIPTS[name](driver)
         time.sleep(1.3)
 
 
 def queued(driver: Driver) -> None:
     """The second prompt waits until the first is answered. Not every look has a word for that."""
+    if not can(driver, "queued"):
+        return
     ended = driver.heard().ended
     driver.type("slow 4")
     driver.enter()
@@ -86,7 +100,7 @@ def talk(driver: Driver) -> None:
 
 def tools(driver: Driver) -> None:
     script(driver, "two_tools", "written_file", "tool_output", "thinking")
-    say(driver, "run: echo hello; ls /", "work 3", "run: printf 'a\\n\\nb\\n'; exit 3")
+    say(driver, "run: echo hello; seq 12", "work 3", "run: printf 'a\\n\\nb\\n'; exit 3")
 
 
 def busy(driver: Driver) -> None:
@@ -113,7 +127,7 @@ def resized(driver: Driver) -> None:
 def unseen(driver: Driver) -> None:
     again = "Tell me once more and at greater length what has changed, " * 4 + "please"
     say(driver, "good morning", "mixed 11", again, "plain 12", "First\n\n1. one\n2. two\n\nplain 13", "long 60")
-    say(driver, "work 14", "two: date -u +%Y ;; ls /", "日本語の質問です", "mixed 15")
+    say(driver, "work 14", "two: date -u +%Y ;; seq 12", "日本語の質問です", "mixed 15")
     script(driver, "interrupted")
     queued(driver)
     say(driver, "plain 16", "thanks")
@@ -134,7 +148,7 @@ FILMS = {
 def shoot(agent: str, look: str, name: str, folder: Path) -> None:
     film = FILMS[name]
     with ModelServer() as server, tempfile.TemporaryDirectory(prefix="procy-film-") as root:
-        home = HOMES[agent](Path(root), install(CLIENTS[agent]), server.url, inline=LOOKS[look])
+        home = HOMES[agent](Path(root), install(ALL[agent]), server.url, inline=look == "inline")
         cast = Path(root) / "cast"
         pipe = shlex.join([sys.executable, "-I", str(Path(__file__).with_name("film.py")), str(cast)]) + " '#{pane_tty}'"
         with Driver(home, columns=film.columns, rows=film.rows, pipe=pipe) as driver:
@@ -152,10 +166,15 @@ def shoot(agent: str, look: str, name: str, folder: Path) -> None:
 def told(agent: str, home: Home) -> Iterator[Turn]:
     """The turns of all its transcripts, by time."""
     turns = {}
-    for path in home.transcript_files():
-        reader = READERS[agent](path.stem)
-        for line in path.read_bytes().split(b"\n")[:-1]:
-            reader.feed(line)
+    profile = profile_named(PROFILES.get(agent, agent))
+    for file in profile.kept(home.env, home.work if agent == "aider" else None):
+        if file.parent:
+            continue
+        reader, place = new_reader(profile.transcript, file.agent_session_id), 0
+        while (found := read_lines(file.path, place)).lines:
+            for _, line in found.lines:
+                reader.feed(line)
+            place = found.next_offset
         turns |= {turn.key: turn for turn in reader.changed()}
     yield from sorted(turns.values(), key=lambda turn: turn.started_ns)
 
@@ -175,11 +194,11 @@ def truth_of(turn: Turn) -> dict[str, Any]:
 def main(folder: str, agent: str = "", *names: str) -> int:
     wanted, _, look = agent.partition("-")
     failed = 0
-    for one in [wanted] if wanted else CLIENTS:
-        for way in [look] if look else LOOKS:
+    for one in [wanted] if wanted else ALL:
+        for way in [look] if look else LOOKS[one]:
             for name in names or FILMS:
                 try:
-                    shoot(one, way, name, Path(folder) / one / CLIENTS[one].version / way)
+                    shoot(one, way, name, Path(folder) / one / ALL[one].version / way)
                     print(f"{one} {way} {name}", flush=True)
                 except (NotReached, RuntimeError):
                     failed = 1

@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 NAMES = (
-    "terminal", "transcript-claude_code", "transcript-codex", "transcript-stream", "sse", "wire", "settings", "secrets", "status",
+    "terminal", "transcript-claude_code", "transcript-codex", "transcript-stream", "transcript-gemini", "transcript-qwen",
+    "transcript-opencode", "transcript-aider", "transcript-seed", "cast", "timing", "wire-turns", "sse", "wire", "settings",
+    "secrets", "status",
 )  # fmt: skip
 FOLDER = Path("artifacts/fuzz")
 MEMORY_MB = 1024
@@ -43,7 +45,8 @@ def fuzz(name: str, seconds: int) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["procy"]):
-        from tests.fuzz.targets import TARGETS, seeds
+        from tests.fuzz.seeds import seeds
+        from tests.fuzz.targets import TARGETS
 
     corpus = FOLDER / name / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from procy.errors import ProcyError
+from procy.parse.casts import read_events, read_header
 from procy.parse.redact import mask
 from procy.parse.status import read_status
 from procy.parse.terminal import TerminalReader
+from procy.parse.timing import read_timing, timed_reads
 from procy.parse.wire.answer import Answer
 from procy.parse.wire.dialects import DIALECTS
 from procy.parse.wire.errors import read as read_error
 from procy.parse.wire.sse import Parser
 from procy.parse.wire.translate import translate_request
+from procy.parse.wire.turns import Exchange, WireReader, groups
 from procy.parse.wire.usage import read_reply
 from procy.recording.transcripts import new_reader
 from procy.settings import read_settings
 from procy.types import Picture, Read
+from tests.fuzz.seeds import TRANSCRIPTS
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-RECORDINGS = Path(__file__).parents[1] / "recordings"
-PIECE = 16 << 10  # of a recording, as a seed: small ones are mutated faster
-TRANSCRIPTS = ("claude_code", "codex", "stream")
 PATHS = {"anthropic-messages": "/v1/messages", "openai-responses": "/v1/responses", "openai-chat": "/v1/chat/completions"}
 
 
@@ -65,6 +65,45 @@ def transcript(name: str) -> Callable[[bytes], None]:
             told()
 
     return target
+
+
+def cast(data: bytes) -> None:
+    """A header and events, as ``procy import cast`` takes them; times run forward, and bytes have no gap."""
+    first, *lines = data.decode("utf-8", "replace").split("\n")
+    with suppress(ValueError):
+        header = read_header(first)
+        check_reads([one for one in read_events(lines, header, header.started_ns or 0) if isinstance(one, Read)])
+
+
+def timing(data: bytes) -> None:
+    """A stream and the timing file of it, with a line of its own between them."""
+    stream, _, text = data.partition(b"\n---\n")
+    with suppress(ValueError):
+        steps = read_timing(text.decode("utf-8", "replace").splitlines())
+        reads = list(timed_reads([stream[:7], stream[7:]], steps, steps.started_ns or 0, steps.size or (80, 24)))
+        check_reads(reads)
+        assert b"".join(read.data for read in reads) == stream
+
+
+def check_reads(reads: list[Read]) -> None:
+    offset = 0
+    for read in reads:
+        assert read.offset == offset and read.columns > 0 and read.rows > 0
+        offset = read.end
+
+
+def wire_turns(data: bytes) -> None:
+    """Calls of a session: request and answer of each, a line each."""
+    reader, lines = WireReader(), data.split(b"\n")
+    for wire in (*DIALECTS, "gemini"):
+        calls = [
+            Exchange(f"{wire}{place}", wire, "", place * 10, place * 10 + 5 + len(asked) % 20, "ok", "", asked, answer)
+            for place, (asked, answer) in enumerate(zip(lines[::2], lines[1::2], strict=False))
+        ]
+        for group in groups(calls):
+            reader.feed(group)
+    for turn in reader.changed():
+        turn.response.encode("utf-8", "surrogatepass")
 
 
 def sse(data: bytes) -> None:
@@ -124,37 +163,12 @@ def as_object(data: bytes) -> Mapping[str, Any] | None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "terminal": terminal,
     **{f"transcript-{name}": transcript(name) for name in TRANSCRIPTS},
+    "cast": cast,
+    "timing": timing,
+    "wire-turns": wire_turns,
     "sse": sse,
     "wire": wire,
     "settings": settings,
     "secrets": secrets,
     "status": status,
 }
-
-
-def seeds(name: str) -> Iterator[bytes]:
-    """Real input of that kind, in small pieces, to begin with."""
-    if name == "transcript-stream":
-        said = [
-            b'{"type":"system","subtype":"init","session_id":"s","model":"m","cwd":"/"}',
-            b'{"type":"assistant","message":{"id":"m1","content":[{"type":"text","text":"hi"}],"usage":{"input_tokens":3}}}',
-            b'{"type":"result","subtype":"success","session_id":"s","result":"hi","total_cost_usd":0.1}',
-        ]
-        sent = b'1764356000000000000 > 1\t{"type":"user","uuid":"u","message":{"role":"user","content":"hello"}}\n'
-        yield sent + b"".join(b"176435600%d000000000 < 1\t%b\n" % (place + 1, line) for place, line in enumerate(said))
-    elif name.startswith("transcript-"):
-        for path in sorted(RECORDINGS.glob(f"{name.partition('-')[2].replace('_', '-')}/**/*.jsonl")):
-            yield path.read_bytes()[:PIECE]
-    elif name == "terminal":
-        for path in sorted(RECORDINGS.glob("**/*.raw")):
-            yield b"\x40\x20\x10\x08\x04\x02\x01\x80" + path.read_bytes()[:PIECE]
-        yield b"\x41\x20\x10\x08\x04\x02\x01\x80\x1b]133;A\x07$ \x1b]133;B\x07ls\r\n\x1b]133;C\x07one\r\n\x1b]133;D\x07"
-    elif name in ("sse", "wire"):
-        yield b'data: {"id":"x","choices":[{"delta":{"content":"hi"}}],"usage":{"prompt_tokens":1}}\n\ndata: [DONE]\n\n'
-        yield b'event: message_start\ndata: {"type":"message_start","message":{"id":"m","usage":{"input_tokens":3}}}\n\n'
-        yield b'{"model":"m","stream":true,"messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}],"tools":[]}'
-        yield b'{"model":"m","input":[{"type":"message","role":"user","content":"hi"}],"instructions":"x"}'
-    elif name == "settings":
-        yield b'agent = "claude"\n[upstreams.a]\nservice = "claude"\nbase_url = "http://x"\nkey = {env = "A"}\n[hosts.b]\n'
-    else:
-        yield b'{"session_id": "x", "context_window": {"remaining_percentage": 40}} KEY_TOKEN="abcdefgh" sk-ant-' + b"a" * 24

@@ -180,3 +180,57 @@ def test_a_database_of_the_first_procy(desk: Desk, tmp_path: Path) -> None:
     with sqlite3.connect(path) as seed:
         seed.execute("UPDATE turns SET content = 'another prompt' WHERE id = 1")
     assert "1 session changed since they were imported" in desk.told("seed", path)
+
+
+@pytest.mark.parametrize("seed_first", [True, False])
+def test_a_conversation_of_the_first_procy_and_its_transcript_are_one_session(
+    desk: Desk, tmp_path: Path, seed_first: bool
+) -> None:
+    """Which of both comes first: the transcript tells its turns, and what the first procy knew of them stays with them."""
+    transcript = tmp_path / "c-1.jsonl"
+    said = [
+        ("user", "write a search", "2026-03-14T14:53:21.000Z"), ("assistant", "I will write it.", "2026-03-14T14:53:23.000Z"),
+        ("user", "make it faster", "2026-03-14T14:53:30.100Z"), ("assistant", "Faster.", "2026-03-14T14:53:35.000Z"),
+    ]  # fmt: skip
+    transcript.write_text("".join(json.dumps(line_of(place, *one)) + "\n" for place, one in enumerate(said)))
+    path = tmp_path / "traces.db"
+    with sqlite3.connect(path) as seed:
+        seed.executescript(SEED)
+        seed.execute("UPDATE sessions SET agent_session_id = 'c-1'")
+    steps = [("seed", path), ("claude", transcript)]
+    for step in steps if seed_first else reversed(steps):
+        desk.told(*step)
+    assert len(desk.rows("SELECT 1 FROM sessions")) == 1
+    turns = desk.rows("SELECT prompt, response, source, origin FROM turns ORDER BY started_at")
+    assert [turn[:3] for turn in turns] == [
+        ("write a search", "I will write it.", "transcript"), ("make it faster", "Faster.", "transcript"),
+    ]  # fmt: skip
+    assert desk.rows("SELECT prompt, chosen FROM corrections JOIN turns ON turns.id = turn_id") == [
+        ("make it faster", "use an index")
+    ]
+    before = desk.everything()
+    for step in steps:
+        desk.told(*step)
+    desk.rebuild()
+    assert desk.everything() == before
+
+
+def line_of(place: int, kind: str, text: str, at: str) -> dict[str, object]:
+    """A line of Claude Code's."""
+    own = {"content": text} if kind == "user" else {"content": [{"type": "text", "text": text}], "id": f"m{place}",
+                                                    "model": "claude-opus-5-5", "stop_reason": "end_turn"}  # fmt: skip
+    origin = {"origin": {"kind": "human"}, "promptId": f"p{place}"} if kind == "user" else {}
+    return {"type": kind, "uuid": f"u{place}", "parentUuid": f"u{place - 1}" if place else None, "sessionId": "c-1",
+            "timestamp": at, "cwd": "/home/you/project", "message": {"role": kind, **own}, **origin}  # fmt: skip
+
+
+def test_a_cast_names_the_agent_that_had_the_terminal(desk: Desk, tmp_path: Path) -> None:
+    path, out = tmp_path / "pane.raw", tmp_path / "pane.cast"
+    path.write_bytes(b"hello\r\n")
+    first = session_in(desk.told("raw", path, "--agent", "codex"))
+    desk.run("export", "cast", first, "-o", out)
+    second = session_in(desk.told("cast", out))
+    assert second != first
+    assert desk.rows("SELECT agent FROM sessions") == [("codex",), ("codex",)]
+    third = session_in(desk.told("cast", out, "--agent", "qwen"))
+    assert desk.rows("SELECT agent FROM sessions WHERE id LIKE '%' || ?", third) == [("qwen-code",)]

@@ -19,7 +19,8 @@ from procy.plugins import profile_named
 from procy.recording.forget import forget_session
 from procy.settings import Settings
 from procy.store import write
-from procy.types import TranscriptFile
+from procy.store.db import from_iso, iso
+from procy.types import TranscriptFile, Turn
 from tests.imports.conftest import RECORDINGS, Desk
 
 CLAUDE = RECORDINGS / "claude-code"
@@ -261,3 +262,94 @@ def test_only_one_import_of_an_agent_at_a_time(desk: Desk) -> None:
         go_on.set()
         first.join()
         conversation.read_lines = read
+
+
+def test_qwens_conversations_wherever_they_lie(desk: Desk, tmp_path: Path) -> None:
+    """In a folder that somebody gathered them in, beside what is none of them."""
+    for source in sorted((RECORDINGS / "qwen-code").rglob("*.jsonl")):
+        shutil.copy(source, tmp_path / "kept")
+    (tmp_path / "kept" / "other.jsonl").write_text('{"type": "user"}\n')
+    (tmp_path / "kept" / "torn.jsonl").write_text('{"sessionId')
+    assert "imported 3 conversations" in desk.told("qwen", tmp_path / "kept")
+    assert {row[0] for row in desk.rows("SELECT agent FROM sessions")} == {"qwen-code"}
+
+
+def test_an_imported_conversation_as_json(desk: Desk) -> None:
+    """A real one with helpers and tools: everything that the tables have of it, in order."""
+    desk.told("claude", AGENTS)
+    for key, count in desk.rows("SELECT session_id, count(*) FROM turns GROUP BY 1"):
+        document = json.loads(desk.run("export", "json", key).stdout)
+        assert (document["format"], document["session"]["id"], len(document["turns"])) == ("procy-session", key, count)
+        rows = desk.rows("SELECT id, prompt, response, status, ended_at FROM turns WHERE session_id = ? ORDER BY seq", key)
+        assert [
+            tuple(turn[name] for name in ("id", "prompt", "response", "status", "ended_at")) for turn in document["turns"]
+        ] == rows
+        calls = desk.rows(
+            "SELECT tool_calls.id FROM tool_calls JOIN turns ON turns.id = turn_id WHERE session_id = ? "
+            "ORDER BY turns.seq, tool_calls.seq",
+            key,
+        )
+        assert [(call["id"],) for turn in document["turns"] for call in turn["tool_calls"]] == calls
+        assert all(turn["sources"][0]["source"] == "transcript" for turn in document["turns"])
+
+
+PANE = "01SESSION0000000000000000A"
+
+
+def seen_in_a_pane(desk: Desk, late_ns: int = 0, **values: object) -> None:
+    """The first two prompts of that conversation, in a session that knew no transcript of it."""
+    began_ns = from_iso("2026-11-20T12:40:10.000Z")
+    row = {"agent": "claude-code", "origin": "tmux", "pane_id": "%1", "cwd": "/home/user/project", "started_at": iso(began_ns),
+           "ended_at": iso(began_ns + 40 * 10**9), "status": "ended"}  # fmt: skip
+    write.put_session(desk.connection, PANE, row | values)
+    began = [started_at for (started_at,) in desk.rows("SELECT started_at FROM kept ORDER BY 1 LIMIT 2")]
+    for place, started_at in enumerate(began):
+        started_ns = from_iso(started_at) + late_ns
+        shown = Turn(
+            key=f"screen:{place}", prompt="as shown", source="screen", started_ns=started_ns, ended_ns=started_ns + 10**8
+        )
+        write.put_turn(desk.connection, PANE, shown, mask=str, cost=None)
+
+
+@pytest.fixture
+def told_times(desk: Desk) -> None:
+    """When the prompts of that conversation began, in a table of their own."""
+    desk.told("claude", TALK)
+    desk.connection.execute("CREATE TEMP TABLE kept AS SELECT started_at FROM turns")
+    desk.connection.execute("DELETE FROM sessions")
+    desk.connection.execute("DELETE FROM transcripts")
+
+
+@pytest.mark.usefixtures("told_times")
+@pytest.mark.parametrize("values", [{}, {"agent_session_id": TALK.stem, "cwd": "/elsewhere"}])
+def test_what_was_seen_in_a_pane_is_told_by_its_transcript(desk: Desk, values: dict[str, object]) -> None:
+    seen_in_a_pane(desk, **values)
+    before = desk.rows("SELECT id FROM turns ORDER BY started_at")
+    assert "1 grown" in desk.told("claude", TALK)
+    assert desk.rows("SELECT id, origin, agent_session_id IS NULL FROM sessions") == [(PANE, "tmux", not values)]
+    turns = desk.rows("SELECT id, source, prompt FROM turns ORDER BY started_at")
+    assert len(turns) == 9 and {source for _, source, _ in turns} == {"transcript"}
+    assert [(key,) for key, _, _ in turns[:2]] == before, "the turns that were seen keep their ids"
+    everything = desk.everything()
+    assert "1 known already" in desk.told("claude", TALK)
+    desk.rebuild()
+    assert desk.everything() == everything
+
+
+@pytest.mark.usefixtures("told_times")
+@pytest.mark.parametrize(
+    ("late_ns", "values"),
+    [(70 * 10**9, {}), (0, {"agent": "codex"}), (0, {"cwd": "/elsewhere"}), (0, {"agent_session_id": None, "pane_id": None})],
+)
+def test_another_session_of_that_time_is_left_alone(desk: Desk, late_ns: int, values: dict[str, object]) -> None:
+    seen_in_a_pane(desk, late_ns, **values)
+    assert "imported 1 conversation" in desk.told("claude", TALK)
+    assert len(desk.rows("SELECT 1 FROM sessions")) == 2
+
+
+@pytest.mark.usefixtures("told_times")
+def test_a_pane_at_work_keeps_its_conversation(desk: Desk) -> None:
+    """Its sidecar has not found the transcript yet."""
+    seen_in_a_pane(desk, status="recording", ended_at=None)
+    assert "1 being recorded" in desk.told("claude", TALK)
+    assert len(desk.rows("SELECT 1 FROM sessions")) == 1

@@ -24,6 +24,7 @@ from procy.places import Places
 from procy.store import write
 from procy.store.db import iso, open_reader
 from procy.store.exchanges import put_exchange
+from procy.store.forgotten import exports_of
 from tests.ui.sample import NOW, call, make_home, places_in, say, turn, writing
 
 from .collector import Collector, attributes
@@ -121,6 +122,23 @@ def test_nothing_that_was_said_leaves_unless_it_is_wanted(places, collector):
     export(places, collector, "--session", SESSION)
     sent = b"".join(collector.bodies)
     assert not [word for word in (b"deploy", b"Deployed", b"secret plan", b"not there", b"overloaded") if word in sent]
+
+
+def exported(places: Places) -> list[tuple[str, str | None]]:
+    """What ``procy forget`` would name."""
+    with open_reader(places.db) as connection:
+        (turn,) = connection.execute("SELECT id FROM turns WHERE session_id = ?", (SESSION,)).fetchone()
+        return [(row[0], row[1]) for row in exports_of(connection, [SESSION], turn)]
+
+
+def test_what_was_told_in_words_is_noted_once_for_forget(places, collector):
+    export(places, collector, "--session", SESSION)
+    assert exported(places) == []
+    for _ in range(2):
+        export(places, collector, "--session", SESSION, "--content", "--header", "authorization=x")
+    assert exported(places) == [("otlp", f"{collector.url}/v1/traces")]
+    done = CliRunner().invoke(cli, ["forget", "--db", places.db, "--yes", f"{SESSION}:1"], catch_exceptions=False)
+    assert f"{collector.url}/v1/traces  (otlp" in done.output
 
 
 def test_content_goes_without_keys(places, collector):

@@ -19,8 +19,9 @@ from procy.types import Picture, Read, Turn
 
 FILMS = Path(__file__).parent.parent / "recordings" / "screens"
 TOLERANCE_MS = 2000  # how far the end of a turn may be from the transcript's
-MARKUP = re.compile(r"^\s*(?:#{1,6} |[-•*◦] |[>▎│┃] ?|```\w*$)|\*\*|`|(?<!\w)\*|\*(?!\w)")
-FRAME = re.compile(r"[\s|│┃─━┼┌┐└┘├┤┬┴╭╮╰╯+=:-]*")
+MARKUP = re.compile(r"^\s*(?:#{1,6} |[-•*◦] |[>▎│┃▌] ?|```\w*$)|\*\*|[`\[\]]|(?<!\w)\*|\*(?!\w)")
+INVISIBLE = "[\u200b\u200d\u2028]"
+FRAME = re.compile(r"[\s|│┃┏┓┗┛─━┼┌┐└┘├┤┬┴╭╮╰╯+=:-]*")
 
 
 @dataclass
@@ -105,7 +106,8 @@ def of_turn(told: dict[str, Any], turn: Turn | None, shown: Shown) -> Score:
     one.hidden_lines = len(hidden_among(wanted, found, shown))
     one.foreign = len(read) - len(found)
     if turn:
-        one.ends = int(bool(turn.ended_ns) and abs(turn.ended_ns // 1_000_000 - told["ended_ms"]) <= TOLERANCE_MS)
+        off_ms = turn.ended_ns // 1_000_000 - (told["ended_ms"] or turn.ended_ns // 1_000_000) if turn.ended_ns else None
+        one.ends = int(off_ms is not None and abs(off_ms) <= TOLERANCE_MS)  # some transcripts do not tell the last one's
         one.tools_found = len(tools_found(told["tools"], turn))
     return one
 
@@ -144,7 +146,7 @@ def normal(text: str) -> str:
 
 def answer_lines(text: str) -> list[str]:
     """Lines as an agent may draw them: without the marks of Markdown and the frames of tables."""
-    text = unicodedata.normalize("NFC", text).replace("\u200b", "")
+    text = re.sub(INVISIBLE, "", unicodedata.normalize("NFC", text))  # not every transcript has them
     lines = [MARKUP.sub("", line) for line in text.split("\n")]
     lines = ["" if FRAME.fullmatch(line) else " ".join(re.sub("[|│┃]", " ", line).split()) for line in lines]
     return [line for line in lines if line]
@@ -175,7 +177,7 @@ def telling(text: str) -> str:
 
 
 def squeeze(text: str) -> str:
-    return "".join(unicodedata.normalize("NFC", text).split())
+    return "".join(re.sub(INVISIBLE, "", unicodedata.normalize("NFC", text)).split())
 
 
 @dataclass

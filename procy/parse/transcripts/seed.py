@@ -1,7 +1,7 @@
 """A session of the first procy, as lines of JSON that ``procy import seed`` makes of its rows: ``{"table", …columns}``.
 
 ``turns`` of role ``human`` and ``procy`` are prompts, those of ``agent`` and ``agent_chunk`` with the same ``turn_num`` the
-answer; ``actions`` are tool calls that were read from the screen. Times are seconds since 1970.
+answer; ``actions`` are tool calls. All of it was read from the screen. Times are seconds since 1970.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Reader(Trace):
         number, text = int(record["turn_num"]), as_text(record["content"])
         if record["role"] in ("human", "procy"):
             key = turn_key(self.agent_session_id, int(record["id"]))
-            self.drafts[number] = Draft(key=key, prompt=text, started_ns=at_ns, agent_session_id=self.agent_session_id)
+            self.drafts[number] = Draft(key=key, prompt=text, started_ns=at_ns, agent_session_id=None, source="screen")
             self.touched[key] = self.drafts[number]
         elif draft := self.drafts.get(number):
             if draft.texts and record["role"] == "agent_chunk":
