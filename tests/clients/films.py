@@ -36,7 +36,8 @@ LOOKS = {name: ("full", "inline") for name in ("claude", "codex")} | {
     "gemini": ("inline",), "qwen": ("inline",), "opencode": ("full",), "aider": ("inline",),
 }  # fmt: skip
 WITHOUT = {  # scripts that an agent has no use for, or no way to do
-    "gemini": ("queued", "folded"), "qwen": ("queued", "folded"), "opencode": ("queued", "folded", "interrupted_tool", "edited_input"),
+    "gemini": ("queued", "folded"), "qwen": ("queued", "folded"),
+    "opencode": ("queued", "folded", "interrupted_tool", "edited_input"),
     "aider": ("queued", "folded", "interrupted_tool", "two_tools", "tool_output", "work 3"),
 }  # fmt: skip
 
