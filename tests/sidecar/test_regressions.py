@@ -194,7 +194,11 @@ def test_recordings_are_stopped_by_any_handle_from_anywhere(shell: Lab, handle: 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("-t", "%0", "--", "true"), "without -t"), (("--", "no-such-program"), "was not found"), (("--resume", "nobody"), "no ")],
+    [
+        (("-t", "%0", "--", "true"), "without -t"),
+        (("--", "no-such-program"), "was not found"),
+        (("--resume", "nobody"), "nothing was recorded yet"),
+    ],
 )
 def test_what_record_cannot_do_it_says(shell: Lab, arguments: tuple[str, ...], words: str) -> None:
     done = shell.procy("record", *arguments, check=False, inside=True)
