@@ -24,7 +24,7 @@ from procy.recording.foreground import is_known, is_shell
 from procy.recording.rebuild import fill_keyframes, tell_untold
 from procy.recording.replay import replay, tell
 from procy.recording.timeline import load_timeline
-from procy.recording.turnbook import Entry, TurnBook
+from procy.recording.turnbook import TurnBook
 from procy.recording.wire import Calls
 from procy.settings import Settings
 from procy.sidecar.agent import AgentWatch
@@ -34,6 +34,7 @@ from procy.sidecar.changes import Changes
 from procy.sidecar.conversations import LAST_WORDS_NS, Conversations
 from procy.sidecar.feed import StatusFeed
 from procy.sidecar.hooks import HookInbox
+from procy.sidecar.keyframes import Keyframes
 from procy.sidecar.outbox import Outbox
 from procy.sidecar.rows import Rows
 from procy.sidecar.state import StateWatch
@@ -76,7 +77,7 @@ class Follower:
         self.calls, self.called_ns = Calls(connection, self.id), 0
         self.hooks = HookInbox(spool.hooks, self.rows, outbox, self.border)
         self.seeds_taken: set[Path] = set()
-        self.keyframes: dict[str, set[int]] = {}  # by the key of the turn that begins or ends there
+        self.keyframes = Keyframes(self.terminal, self.rows)
         self.looked_ns = 0
         self.pipe_ended_ns = 0
         self.trouble = ""  # why nothing of the pane is recorded now
@@ -300,7 +301,7 @@ class Follower:
         for entry in self.book.take(now_ns):
             self.rows.turn(entry.turn)
             self.changes.look(self.id, self.place.cwd if self.place else self.meta.cwd, entry.turn, now_ns)
-            self.put_keyframes(entry)
+            self.keyframes.keep(entry)
         for rows, book in self.conversations.children.values():
             for entry in book.take(now_ns):
                 rows.turn(entry.turn)
@@ -308,18 +309,6 @@ class Follower:
     def write_texts(self) -> None:
         for text in self.reader.texts.take():
             self.rows.text(text)
-
-    def put_keyframes(self, entry: Entry) -> None:
-        """Keep the screens where the turn begins and ends; the writer drops those where it no longer does.
-
-        Where the bytes have left memory already they are told at the end, from the blocks.
-        """
-        ends = (entry.turn.terminal_from, entry.turn.terminal_to if entry.settled else None)
-        places = {place for place in ends if place is not None}
-        for offset in places - self.keyframes.get(entry.turn.key, set()):
-            if picture := self.terminal.picture_at(offset):
-                self.rows.keyframe(offset, picture)
-        self.keyframes[entry.turn.key] = places
 
     def write_state(self, now_ns: int) -> None:
         """Tell the database and tmux when the agent's state is another one."""
