@@ -93,7 +93,7 @@ def wrong_lines(text: str) -> Iterator[str]:
 def wrong_spans(prose: str) -> Iterator[str]:
     """Commands in the middle of a sentence."""
     for span in SPAN.findall(prose):
-        if span.startswith(("procy ", "make ", "python -m ", "python3 -m ")):
+        if span.startswith(("procy ", "make ", "python -m ", "python3 -m ", ".venv/bin/python -m ")):
             yield from (f"{what}: `{span}`" for what in wrong_command(span))
 
 
@@ -150,7 +150,7 @@ def targets() -> frozenset[str]:
 
 def ran_module(words: list[str]) -> str:
     """The module of ours that ``python -m`` is told to run; ""."""
-    is_run = len(words) > 2 and words[0].startswith("python") and words[1] == "-m"
+    is_run = len(words) > 2 and Path(words[0]).name.startswith("python") and words[1] == "-m"
     return words[2] if is_run and words[2].split(".")[0] in FOLDERS else ""
 
 

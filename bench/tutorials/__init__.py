@@ -1,4 +1,4 @@
-"""Where the tutorials of ``docs/tutorials`` start: a small program, what judges it, and what the scripted agent makes of it.
+"""Where the tutorials of ``docs/tutorials`` and the guide start: a small program, what judges it, what the scripted agent can do.
 
 ``python -m bench.tutorials NAME DIR`` puts one into a git repository of its own.
 """
@@ -12,16 +12,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+from procy.demo.task import HERE as DEMO
 from procy.demo.task import load_task
 from procy.errors import ProcyError
 
 HERE = Path(__file__).parent
 TASKS = HERE.parent / "evolve" / "tasks"
-FILES = {  # tutorial → task of the scripted agent, and the evaluator's files
+FILES = {  # name → task of the scripted agent, and the evaluator's files
+    "word-counter": (DEMO / "wordcount", (DEMO / "wordcount" / "evaluate.py",)),
     "text-search": (TASKS / "text_search", (TASKS / "text_search" / "evaluate.py", TASKS / "counted.py")),
     "graph-ann": (HERE / "graph_ann", (TASKS / "ann" / "evaluate.py", TASKS / "counted.py")),
     "jpeg-decoder": (HERE / "jpeg_decoder", (HERE / "jpeg_decoder" / "evaluate.py",)),
 }
+
+
+def page_of(name: str) -> Path:
+    """Where it is told how to go on."""
+    docs = HERE.parents[1] / "docs"
+    return docs / "guide.md" if name == "word-counter" else docs / "tutorials" / f"{name}.md"
 
 
 def begin(name: str, folder: Path) -> None:

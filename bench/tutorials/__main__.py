@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.tutorials import FILES, begin, scripted
+from bench.tutorials import FILES, begin, page_of, scripted
 from procy.errors import ProcyError
 
 
@@ -21,10 +21,8 @@ def main() -> int:
     except ProcyError as error:
         print(f"procy: {error.what} → {error.remedy}", file=sys.stderr)
         return 1
-    print(
-        f"{folder} has the start; docs/tutorials/{given.name}.md goes on from there. The scripted agent, in place of yours:\n",
-        file=sys.stderr,
-    )
+    print(f"{folder} has the start; how to go on: {page_of(given.name)}", file=sys.stderr)
+    print("The scripted agent, in place of yours:\n", file=sys.stderr)
     print(scripted(given.name, folder))
     return 0
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import NoReturn
 
+from bench.tutorials import begin
 from tests.conftest import Lab
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,9 +31,7 @@ class Desk(Lab):
         self.outer_socket = str(root / "outer")
         self.work.rmdir()
         self.work = root / "word-counter"
-        self.work.mkdir()
-        self.git("init", "-q")
-        self.git("commit", "-q", "--allow-empty", "-m", "begin")
+        begin("word-counter", self.work)
         self.config = root / ".tmux.conf"
         procy = shutil.which("procy", path=self.environment["PATH"]) or fail("procy is not installed: make setup")
         plugin = shlex.quote(str(ROOT / "procy.tmux"))
@@ -47,10 +46,6 @@ class Desk(Lab):
             "EDITOR": editor,
             "PROCY_DEMO_TRANSCRIPTS": str(root / ".conversations"),
         }
-
-    def git(self, *words: str) -> None:
-        who = ("-c", "user.name=you", "-c", "user.email=you@localhost")
-        subprocess.run(["git", *who, *words], cwd=self.work, check=True, capture_output=True)
 
     def begin(self) -> None:
         """A shell in a window named work, and the client attached to it."""

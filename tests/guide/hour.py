@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 
 from procy.demo.script import PROMPTS
-from procy.demo.task import HERE
 from tests.guide.desk import Desk
 
 TASK = "wordcount"
@@ -94,15 +92,8 @@ class Hour:
             (desk.work / name).unlink()
 
     def judge(self) -> None:
-        """The evaluator, as one has it beside the code."""
-        desk = self.desk
-        (desk.work / ".procy").mkdir()
-        shutil.copy(HERE / TASK / "evaluate.py", desk.work)
-        shutil.copy(HERE / TASK / "eval.toml", desk.work / ".procy")
-        (desk.work / ".gitignore").write_text("__pycache__/\n")
-        desk.git("add", "-A")
-        desk.git("commit", "-q", "-m", "a word counter")
-        done = desk.procy("eval", "set", inside=True)
+        """The evaluator, which lies beside the code."""
+        done = self.desk.procy("eval", "set", inside=True)
         self.screens["evaluator"] = done.stdout + done.stderr
 
     def evolve(self) -> None:
