@@ -8,6 +8,7 @@ from procy.parse.terminal import TerminalReader
 from procy.store.blobs import unpack, unpack_block
 from procy.types import PaneEvent, Picture, Read
 
+SPOOL_DAMAGED = "the spool was damaged"  # cause of a gap where bytes may have been told of before they were lost
 FORGOTTEN = "forgotten"  # cause of a gap where bytes were made unreadable; nothing is missing from the screen's point of view
 
 
@@ -50,15 +51,28 @@ def tell(reader: TerminalReader, event: PaneEvent, untold: bool = False) -> None
         reader.foreground(detail.get("shell_waits"), reads_turns, program, int(detail.get("since_ns", event.at_ns)))
 
 
-def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader, untold: bool = False) -> list[PaneEvent]:
-    """Feed every read that the database has, and the events among them; returns the events that come after."""
+def replay(
+    connection: sqlite3.Connection, session_id: str, reader: TerminalReader, untold: bool = False, has_texts: int = 0
+) -> list[PaneEvent]:
+    """Feed every read that the database has, and the events among them; returns the events that come after.
+
+    ``has_texts``: up to that offset the database has the texts, and the reader gives out those behind it.
+    """
     events = stored_events(connection, session_id)
     end = 0
     for read in stored_reads(connection, session_id):
         while events and events[0].offset <= read.offset:
             tell(reader, events.pop(0), untold)
         reader.feed(read)
+        if end < has_texts <= read.end:
+            reader.texts.skip(reader.screen, read.end)
         end = read.end
     while events and events[0].offset <= end:
         tell(reader, events.pop(0), untold)
     return events
+
+
+def last_text(connection: sqlite3.Connection, session_id: str) -> int:
+    """Up to where the database has what stood on the terminal."""
+    row = connection.execute("SELECT max(offset) FROM terminal_texts WHERE session_id = ?", (session_id,)).fetchone()
+    return row[0] or 0
