@@ -69,6 +69,11 @@ class TextHarvest:
         if text := text[:settled].rstrip("\n"):
             self.ready.append(TerminalText(offset, text))
 
+    def skip(self, screen: Screen, offset: int) -> None:
+        """Everything so far was given out by somebody before."""
+        self.look(screen, offset)
+        self.lines, self.ready = [], []
+
     def take(self) -> list[TerminalText]:
         ready, self.ready = self.ready, []
         return ready

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from procy.parse.redact import mask
 from procy.parse.rules import check
 from procy.parse.terminal import TerminalReader
-from procy.recording.replay import replay, stored_events
+from procy.recording.replay import SPOOL_DAMAGED, replay, stored_events
 from procy.recording.terminal import EMPTY
 from procy.recording.timeline import load_timeline
 from procy.recording.transcripts import SEED_ENDING, reader_for, replay_conversation, transcripts_of, writers_of
@@ -45,7 +45,7 @@ def derive_again(connection: sqlite3.Connection, session_id: str, settings: Sett
         write.put_turn(connection, session_id, turn, mask, settings.cost(turn.model, turn.usage))
     for offset, picture in list(keyframes(connection, session_id, ends_of_turns(connection, session_id))):
         write.put_keyframe(connection, session_id, offset, picture)
-    for one in reader.texts.take():
+    for one in reader.texts.take() if "screen" in sources else ():
         write.add_terminal_text(connection, session_id, one.offset, one.text, mask)
 
 
@@ -65,9 +65,12 @@ def is_pruned(connection: sqlite3.Connection, session_id: str) -> bool:
 
 
 def has_terminal(connection: sqlite3.Connection, session_id: str) -> bool:
-    """Whether the terminal's bytes are all there, from the first on and without a hole."""
-    query = "SELECT min(start) = 0 AND sum(end - start) = max(end) FROM terminal_blocks WHERE session_id = ?"
-    return bool(connection.execute(query, (session_id,)).fetchone()[0])
+    """Whether the terminal's bytes are all there that were told of, from the first on."""
+    query = (
+        "SELECT min(start) = 0 AND NOT EXISTS (SELECT 1 FROM pane_events WHERE session_id = :id AND kind = 'gap' "
+        "AND detail ->> 'cause' = :cause) FROM terminal_blocks WHERE session_id = :id"
+    )
+    return bool(connection.execute(query, {"id": session_id, "cause": SPOOL_DAMAGED}).fetchone()[0])
 
 
 def has_screen(connection: sqlite3.Connection, session_id: str) -> bool:

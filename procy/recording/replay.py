@@ -16,6 +16,7 @@ from procy.types import PaneEvent, Picture, Read
 
 log = logging.getLogger("procy.sidecar")
 
+SPOOL_DAMAGED = "the spool was damaged"  # cause of a gap where bytes may have been told of before they were lost
 FORGOTTEN = "forgotten"  # cause of a gap where bytes were made unreadable; nothing is missing from the screen's point of view
 
 
@@ -69,15 +70,28 @@ def marks_of(agent: str) -> Marks:
         return DEFAULT
 
 
-def replay(connection: sqlite3.Connection, session_id: str, reader: TerminalReader, untold: bool = False) -> list[PaneEvent]:
-    """Feed every read that the database has, and the events among them; returns the events that come after."""
+def replay(
+    connection: sqlite3.Connection, session_id: str, reader: TerminalReader, untold: bool = False, has_texts: int = 0
+) -> list[PaneEvent]:
+    """Feed every read that the database has, and the events among them; returns the events that come after.
+
+    ``has_texts``: up to that offset the database has the texts, and the reader gives out those behind it.
+    """
     events = stored_events(connection, session_id)
     end = 0
     for read in stored_reads(connection, session_id):
         while events and events[0].offset <= read.offset:
             tell(reader, events.pop(0), untold)
         reader.feed(read)
+        if end < has_texts <= read.end:
+            reader.texts.skip(reader.screen, read.end)
         end = read.end
     while events and events[0].offset <= end:
         tell(reader, events.pop(0), untold)
     return events
+
+
+def last_text(connection: sqlite3.Connection, session_id: str) -> int:
+    """Up to where the database has what stood on the terminal."""
+    row = connection.execute("SELECT max(offset) FROM terminal_texts WHERE session_id = ?", (session_id,)).fetchone()
+    return row[0] or 0

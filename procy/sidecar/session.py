@@ -22,7 +22,7 @@ from procy.parse.terminal import TerminalReader
 from procy.plugins import profile_named
 from procy.recording.foreground import is_known, is_shell
 from procy.recording.rebuild import fill_keyframes, tell_untold
-from procy.recording.replay import replay, tell
+from procy.recording.replay import SPOOL_DAMAGED, last_text, replay, tell
 from procy.recording.timeline import load_timeline
 from procy.recording.turnbook import TurnBook
 from procy.recording.wire import Calls
@@ -92,10 +92,11 @@ class Follower:
         self.register()
         for at_ns, event, payload in last_hooks(connection, self.id):
             self.state.hook(event, payload, at_ns)
-        self.later = replay(connection, self.id, self.reader)
+        texts = last_text(connection, self.id)
+        self.later = replay(connection, self.id, self.reader, has_texts=texts)
+        self.has_texts = texts if texts > self.reader.offset else 0  # up to where they are told already, behind what was replayed
         self.last_ns = self.reader.last_ns
-        self.reader.changed()  # those are in the database, as these are:
-        self.reader.texts.take()
+        self.reader.changed()  # those are in the database
         self.conversations.catch_up()
 
     def register(self) -> None:
@@ -192,6 +193,9 @@ class Follower:
                 self.last_ns = item.time_ns
                 self.timeline.add(item)
                 self.border.call("reading the screen", None, self.reader.feed, item)
+                if self.has_texts and item.end >= self.has_texts:
+                    self.reader.texts.skip(self.reader.screen, item.end)
+                    self.has_texts = 0
             else:
                 self.on_notice(item, now_ns)
         self.border.call("reading the screen", None, self.reader.rest, now_ns - WRITTEN_NS)
@@ -212,7 +216,7 @@ class Follower:
             self.wants_picture = "a fresh screen after the loss"
         elif notice.kind == DAMAGED:
             self.cut_blocks(everything=True)
-            self.add_event("gap", notice.time_ns, {"cause": "the spool was damaged", "bytes": notice.value})
+            self.add_event("gap", notice.time_ns, {"cause": SPOOL_DAMAGED, "bytes": notice.value})
             self.wants_picture = "a fresh screen after the loss"
         elif notice.kind == tap.START:
             self.pipe_ended_ns = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import shutil
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tests.conftest import Lab
@@ -16,10 +18,11 @@ from tests.faults.scene import Scene
 TABLES = {
     "turns": "SELECT * FROM turns ORDER BY id",
     "calls": "SELECT * FROM tool_calls ORDER BY id",
-    "texts": "SELECT session_id, offset, text FROM terminal_texts ORDER BY session_id, offset",
     "keyframes": "SELECT session_id, offset, columns, rows FROM keyframes ORDER BY session_id, offset",
     "activity": "SELECT * FROM activity ORDER BY at",
 }
+TEXTS = "SELECT text FROM terminal_texts ORDER BY session_id, offset"
+MOST_LINES = 0.02  # of the text that stood on the terminal: of a long burst it has beginning and end, as it looks between rests
 ASKED = re.compile(rb"\x1b\]133;B\x07(ask \d+)\r\n")
 
 
@@ -117,15 +120,29 @@ def check_rows(scene: Scene, copy: bytes, holes: list[tuple[int, int]], verdict:
 
 
 def check_rebuild(scene: Scene, verdict: Verdict) -> None:
-    before = derived(scene)
-    shutil.copy(scene.lab.places.db, scene.folder / "before.db")  # for whoever looks at a failure
+    before, lines = derived(scene), texts(scene)
+    keep_copy(scene.lab.places.db, scene.folder / "before.db")
     scene.lab.procy("rebuild", "--all")
-    after = derived(scene)
+    after, again = derived(scene), texts(scene)
+    different = sum((lines - again).values()) + sum((again - lines).values())
+    if different > MOST_LINES * lines.total():
+        verdict.wrong.append(f"rebuild gives other texts: {different} of {lines.total()} lines")
     for name in TABLES:
         if before[name] != after[name]:
             only = [row for row in before[name] if row not in after[name]][:2]
             new = [row for row in after[name] if row not in before[name]][:2]
             verdict.wrong.append(f"rebuild gives other {name}: {only} became {new}")
+
+
+def texts(scene: Scene) -> Counter[str]:
+    """The lines that stood on the terminal. Where a row of them is cut depends on moments."""
+    return Counter(line for row in scene.lab.rows(TEXTS) for line in str(row["text"]).split("\n"))
+
+
+def keep_copy(path: str, copy: Path) -> None:
+    """For whoever looks at a failure."""
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
+        source.backup(target)
 
 
 def derived(scene: Scene) -> dict[str, list[dict[str, Any]]]:
