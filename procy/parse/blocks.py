@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from procy.parse.frames import unboxed
 from procy.parse.marks import Marks
 from procy.parse.rows import BLANK, NUMBER, Row
 from procy.parse.wrap import unwrapped, widest
@@ -22,6 +23,7 @@ RAN = re.compile(r"^(?P<name>\w+)(?: \((?P<note>[^)]*)\))?(?: (?P<input>.*))?$",
 FAR_RIGHT = re.compile(r"^\s{30,}\S")
 LONGEST = 5000  # rows of a prompt
 MARGIN = 4  # columns that a program may leave free on the right, until a row is seen that does not
+NOTE = 60  # characters of a word about the turn itself
 TIMED = re.compile(r"\d+s\b|…|Worked for")
 
 
@@ -136,7 +138,7 @@ class BlockReader:
         tools: list[Tool] = []
         status: TurnStatus = "done"
         error = ""
-        for chunk in self.chunks(rows):
+        for chunk in self.chunks(unboxed(rows)):
             head, children = self.head_of(chunk)
             if not any(row.text for row in chunk):
                 continue
@@ -157,6 +159,8 @@ class BlockReader:
             text = self.said(chunk)
             if text.startswith(self.marks.failed):
                 status, error = "error", text
+            elif text.startswith(self.marks.interrupted) and "\n" not in text and len(text) < NOTE:
+                status = "interrupted"
             elif text and not (head and head[0].muted and self.bullet.match(head[0].text)):
                 said.append(text)
         return Answer("\n\n".join(said), tuple(tools), status, error)

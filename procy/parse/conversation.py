@@ -29,22 +29,25 @@ class Conversation:
         self.top = 0  # the first row of the last look
         self.place = 0  # the first row that the last look has changed
 
-    def take(self, window: list[Row]) -> bool:
-        """False when nothing has changed."""
+    def take(self, window: list[Row], moved: int = 0, is_anchored: bool = False) -> bool:
+        """False when nothing has changed. ``moved``: so many rows at the top have left the screen. ``is_anchored``: the first row
+        is the one that was the screen's first at the last look."""
         while window and not window[-1].text:
             window = window[:-1]
         if window == self.window or not window:
+            self.top += moved
             return False
         self.window = window
-        place = self.found(window)
+        place = self.top if is_anchored and fits(window, self.rows[self.top :]) else self.found(window)
         if place is None:
-            window = window[self.is_repeated(window[0]) :]
-            self.place = self.top = len(self.rows)
-            self.rows += window
+            again = self.is_repeated(window[0])
+            self.place = len(self.rows)
+            self.top = self.place - again + moved
+            self.rows += window[again:]
             return True
+        self.top = place + moved
         if self.is_known(window, place):
             return False
-        self.top = place
         kept = self.header(window, place)
         kept += self.begun_before(window[kept:], place + kept)
         self.place = place + kept

@@ -95,6 +95,7 @@ class DialogueReader:
         top = screen.history_rows
         start = self.top.row if self.top and self.of is screen and not screen.alternate else None
         start = top if start is None or self.alternate != screen.alternate else min(start, top)
+        is_anchored = bool(self.top and self.of is screen and not screen.alternate and self.top.row == start)
         rows = without_bar(read_rows(screen, start, top + screen.size[1], self.known), screen.size[0])
         self.alternate = screen.alternate
         if not screen.alternate:
@@ -107,7 +108,7 @@ class DialogueReader:
         self.known = {row.text: row for row in above if row.text and row == Row(row.text) and not self.box.match(row.text)}
         if self.inset is None:
             self.inset = next((inset for row in above if (inset := self.inset_of(row)) is not None), None)
-        return self.conversation.take(above)
+        return self.conversation.take(above, top - start, is_anchored)
 
     def above_bar(self, screen: Screen, start: int, rows: list[Row]) -> list[Row]:
         """The rows above a composer with a bar, without theirs; none where it has none."""
