@@ -47,6 +47,7 @@ class DialogueReader:
         self.top: Anchor | None = None
         self.of: Screen | None = None  # the screen that the anchor holds
         self.alternate = False
+        self.size = (0, 0)  # of the window at the last look
         self.column = 0  # of the composer's glyph
         self.box_at: int | None = None  # the row of a composer with a bar
         self.inset: int | None = None  # columns that are free on the left of the conversation; None while nothing tells
@@ -97,7 +98,9 @@ class DialogueReader:
         start = top if start is None or self.alternate != screen.alternate else min(start, top)
         is_anchored = bool(self.top and self.of is screen and not screen.alternate and self.top.row == start)
         rows = without_bar(read_rows(screen, start, top + screen.size[1], self.known), screen.size[0])
-        self.alternate = screen.alternate
+        if screen.alternate and screen.size != self.size:  # it is laid out anew, and may show more of what was before
+            self.conversation.top = 0
+        self.alternate, self.size = screen.alternate, screen.size
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
         above = self.above_bar(screen, start, rows) or self.above_box(rows, top - start + screen.cursor[1])
