@@ -64,6 +64,7 @@ class BlockReader:
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> ?[{bullets}] )")
         self.choice = re.compile(rf"^[│┃▌ ]{{0,2}}[{glyphs}][ \xa0](?:\d+\. |/\w+\s{{2,}}\S)")  # a line of a menu
+        self.has_grounds = False  # prompts stand on a ground: what does not is none
         self.glyphs = set(marks.prompts)
         self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
@@ -75,7 +76,9 @@ class BlockReader:
     def pieces(self, rows: Sequence[Row], column: int) -> list[Piece]:
         """Prompts and answers in order; rows before the first prompt belong to none. ``column``: of the composer's glyph."""
         starts = [place for place, row in enumerate(rows) if self.is_sent(row, column)]
-        if grounds := {rows[place].ground for place in starts} - {0}:
+        grounds = {rows[place].ground for place in starts} - {0}
+        self.has_grounds = self.has_grounds or bool(grounds)
+        if self.has_grounds:
             starts = [place for place in starts if rows[place].ground]
             ends = [start + self.prompt_rows(rows[start : start + LONGEST]) for start in starts]
             starts = sorted([*starts, *self.torn(rows, starts, ends, grounds)])

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SIGN = re.compile(r"^ {0,2}[^\w\s][ \xa0]")
 MARGIN = 2
 LABEL_ROWS = 4  # between a box and the rule above it
+HISTORY = 500  # prompts
 ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
@@ -52,6 +53,7 @@ class DialogueReader:
         self.box_at: int | None = None  # the row of a composer with a bar
         self.inset: int | None = None  # columns that are free on the left of the conversation; None while nothing tells
         self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
+        self.history: list[str] = []  # of all that were told, without blanks
         self.draft: Draft | None = None
         self.ending: tuple[TurnStatus, str] = ("done", "")
         self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
@@ -194,6 +196,7 @@ class DialogueReader:
                 source="screen", terminal_from=offset,
             )  # fmt: skip
             self.told.append(piece.prompt)
+            self.history = [*self.history[1 - HISTORY :], squeezed(piece.prompt)]
             self.latest = piece
         if pieces:
             self.follow(pieces[-1])
@@ -213,6 +216,7 @@ class DialogueReader:
         whole, begun = squeezed(pieces[-1].prompt), squeezed(draft.prompt)
         if whole != begun and whole.startswith(begun) and begun not in [squeezed(piece.prompt) for piece in pieces[:-1]]:
             draft.prompt = self.told[-1] = pieces[-1].prompt
+            self.history[-1] = whole
             self.touched[draft.key] = draft
 
     def follow(self, piece: Piece) -> None:
@@ -229,6 +233,8 @@ class DialogueReader:
         seen, told = [squeezed(piece.prompt) for piece in pieces], [squeezed(prompt) for prompt in self.told]
         if seen[: len(told)] == told:
             return len(told)
+        if runs_in(seen, self.history):  # the beginning of the conversation, drawn anew
+            return len(seen)
         for back in range(len(told)):
             last = len(told) - 1 - back
             if told[last] in seen:
@@ -276,6 +282,11 @@ class DialogueReader:
         if self.settled > ROWS_KEPT:
             self.conversation.forget(self.settled)
             self.settled = 0
+
+
+def runs_in(part: Sequence[str], whole: Sequence[str]) -> bool:
+    """Whether a row of prompts stands in a longer one."""
+    return bool(part) and any(list(whole[place : place + len(part)]) == list(part) for place in range(len(whole) - len(part)))
 
 
 def squeezed(text: str) -> str:
