@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from procy.parse.frames import unboxed
 from procy.parse.marks import Marks
 from procy.parse.rows import BLANK, NUMBER, Row
 from procy.parse.wrap import unwrapped, widest
@@ -22,6 +23,7 @@ RAN = re.compile(r"^(?P<name>\w+)(?: \((?P<note>[^)]*)\))?(?: (?P<input>.*))?$",
 FAR_RIGHT = re.compile(r"^\s{30,}\S")
 LONGEST = 5000  # rows of a prompt
 MARGIN = 4  # columns that a program may leave free on the right, until a row is seen that does not
+NOTE = 60  # characters of a word about the turn itself
 TIMED = re.compile(r"\d+s\b|…|Worked for")
 
 
@@ -62,6 +64,7 @@ class BlockReader:
         self.sent = re.compile(rf"^(?P<lead>[│┃▌ ]{{0,2}}[{glyphs}][ \xa0])(?P<text>\S.*)$")
         self.bullet = re.compile(rf"^(?P<lead> ?[{bullets}] )")
         self.choice = re.compile(rf"^[│┃▌ ]{{0,2}}[{glyphs}][ \xa0](?:\d+\. |/\w+\s{{2,}}\S)")  # a line of a menu
+        self.has_grounds = False  # prompts stand on a ground: what does not is none
         self.glyphs = set(marks.prompts)
         self.busy = re.compile("|".join(map(re.escape, marks.busy)), re.IGNORECASE)
         self.notice = re.compile(rf"^ {{0,2}}[{re.escape(marks.notices)}] +(?P<text>\S.*)$")
@@ -73,7 +76,9 @@ class BlockReader:
     def pieces(self, rows: Sequence[Row], column: int) -> list[Piece]:
         """Prompts and answers in order; rows before the first prompt belong to none. ``column``: of the composer's glyph."""
         starts = [place for place, row in enumerate(rows) if self.is_sent(row, column)]
-        if grounds := {rows[place].ground for place in starts} - {0}:
+        grounds = {rows[place].ground for place in starts} - {0}
+        self.has_grounds = self.has_grounds or bool(grounds)
+        if self.has_grounds:
             starts = [place for place in starts if rows[place].ground]
             ends = [start + self.prompt_rows(rows[start : start + LONGEST]) for start in starts]
             starts = sorted([*starts, *self.torn(rows, starts, ends, grounds)])
@@ -136,7 +141,7 @@ class BlockReader:
         tools: list[Tool] = []
         status: TurnStatus = "done"
         error = ""
-        for chunk in self.chunks(rows):
+        for chunk in self.chunks(unboxed(rows)):
             head, children = self.head_of(chunk)
             if not any(row.text for row in chunk):
                 continue
@@ -157,6 +162,8 @@ class BlockReader:
             text = self.said(chunk)
             if text.startswith(self.marks.failed):
                 status, error = "error", text
+            elif text.startswith(self.marks.interrupted) and "\n" not in text and len(text) < NOTE:
+                status = "interrupted"
             elif text and not (head and head[0].muted and self.bullet.match(head[0].text)):
                 said.append(text)
         return Answer("\n\n".join(said), tuple(tools), status, error)

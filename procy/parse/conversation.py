@@ -15,6 +15,7 @@ from procy.parse.rows import Row
 FAR = 2000  # rows from the end among which a screen is looked for
 COMMON = 12  # a row that stands in more places than this says nothing
 GLYPH = 2  # columns of the glyph before a prompt
+MUCH = 10  # rows
 TOP_ROWS = 4  # of which at least half are as they were
 HEADER_ROWS = 3  # at most
 LEAST_ROWS = 3  # that must be the same for a screen to be the one before, moved
@@ -29,22 +30,25 @@ class Conversation:
         self.top = 0  # the first row of the last look
         self.place = 0  # the first row that the last look has changed
 
-    def take(self, window: list[Row]) -> bool:
-        """False when nothing has changed."""
+    def take(self, window: list[Row], moved: int = 0, is_anchored: bool = False) -> bool:
+        """False when nothing has changed. ``moved``: so many rows at the top have left the screen. ``is_anchored``: the first row
+        is the one that was the screen's first at the last look."""
         while window and not window[-1].text:
             window = window[:-1]
         if window == self.window or not window:
+            self.top += moved
             return False
         self.window = window
-        place = self.found(window)
+        place = self.top if is_anchored and fits(window, self.rows[self.top :]) else self.found(window)
         if place is None:
-            window = window[self.is_repeated(window[0]) :]
-            self.place = self.top = len(self.rows)
-            self.rows += window
+            again = self.is_repeated(window[0])
+            self.place = len(self.rows)
+            self.top = self.place - again + moved
+            self.rows += window[again:]
             return True
-        if self.is_known(window, place):
+        self.top = place + moved
+        if self.is_known(window, place) or (not is_anchored and self.is_begun_anew(window, place)):
             return False
-        self.top = place
         kept = self.header(window, place)
         kept += self.begun_before(window[kept:], place + kept)
         self.place = place + kept
@@ -68,6 +72,13 @@ class Conversation:
         return len(here) == len(window) < len(self.rows) - place and all(
             old.text == new.text for old, new in zip(here[1:], window[1:], strict=True)
         )
+
+    def is_begun_anew(self, window: Sequence[Row], place: int) -> bool:
+        """Whether the screen ends amidst what is known, and much of that would be lost: so begins a list that is laid out anew."""
+        end = place + len(window)
+        lost = sum(1 for row in self.rows[end:] if row.text)
+        pairs = [(old.text, new.text) for old, new in zip(self.rows[place:end], window, strict=False) if new.text]
+        return lost >= MUCH and len(pairs) >= LEAST_ROWS and all(old == new for old, new in pairs[-LEAST_ROWS:])
 
     def is_repeated(self, row: Row) -> bool:
         """Whether a screen that joins no other begins with a prompt that is known: the program keeps it in sight there."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SIGN = re.compile(r"^ {0,2}[^\w\s][ \xa0]")
 MARGIN = 2
 LABEL_ROWS = 4  # between a box and the rule above it
+HISTORY = 500  # prompts
 ROWS_KEPT = 2000  # of turns that are over
 BUSY_ROWS = 14  # at the bottom of the screen, where a program says that it works
 BOX_ROWS = 12  # the cursor is at most so far below the box's first row
@@ -47,10 +48,12 @@ class DialogueReader:
         self.top: Anchor | None = None
         self.of: Screen | None = None  # the screen that the anchor holds
         self.alternate = False
+        self.size = (0, 0)  # of the window at the last look
         self.column = 0  # of the composer's glyph
         self.box_at: int | None = None  # the row of a composer with a bar
         self.inset: int | None = None  # columns that are free on the left of the conversation; None while nothing tells
         self.told: list[str] = []  # prompts of the conversation that are turns already, or were there before
+        self.history: list[str] = []  # of all that were told, without blanks
         self.draft: Draft | None = None
         self.ending: tuple[TurnStatus, str] = ("done", "")
         self.read_by: BlockReader | None = None  # who read the answer: of the window's width then
@@ -95,8 +98,11 @@ class DialogueReader:
         top = screen.history_rows
         start = self.top.row if self.top and self.of is screen and not screen.alternate else None
         start = top if start is None or self.alternate != screen.alternate else min(start, top)
+        is_anchored = bool(self.top and self.of is screen and not screen.alternate and self.top.row == start)
         rows = without_bar(read_rows(screen, start, top + screen.size[1], self.known), screen.size[0])
-        self.alternate = screen.alternate
+        if screen.alternate and screen.size != self.size:  # it is laid out anew, and may show more of what was before
+            self.conversation.top = 0
+        self.alternate, self.size = screen.alternate, screen.size
         if not screen.alternate:
             self.top, self.of = screen.anchor(top), screen
         above = self.above_bar(screen, start, rows) or self.above_box(rows, top - start + screen.cursor[1])
@@ -107,7 +113,7 @@ class DialogueReader:
         self.known = {row.text: row for row in above if row.text and row == Row(row.text) and not self.box.match(row.text)}
         if self.inset is None:
             self.inset = next((inset for row in above if (inset := self.inset_of(row)) is not None), None)
-        return self.conversation.take(above)
+        return self.conversation.take(above, top - start, is_anchored)
 
     def above_bar(self, screen: Screen, start: int, rows: list[Row]) -> list[Row]:
         """The rows above a composer with a bar, without theirs; none where it has none."""
@@ -190,6 +196,7 @@ class DialogueReader:
                 source="screen", terminal_from=offset,
             )  # fmt: skip
             self.told.append(piece.prompt)
+            self.history = [*self.history[1 - HISTORY :], squeezed(piece.prompt)]
             self.latest = piece
         if pieces:
             self.follow(pieces[-1])
@@ -209,6 +216,7 @@ class DialogueReader:
         whole, begun = squeezed(pieces[-1].prompt), squeezed(draft.prompt)
         if whole != begun and whole.startswith(begun) and begun not in [squeezed(piece.prompt) for piece in pieces[:-1]]:
             draft.prompt = self.told[-1] = pieces[-1].prompt
+            self.history[-1] = whole
             self.touched[draft.key] = draft
 
     def follow(self, piece: Piece) -> None:
@@ -225,6 +233,8 @@ class DialogueReader:
         seen, told = [squeezed(piece.prompt) for piece in pieces], [squeezed(prompt) for prompt in self.told]
         if seen[: len(told)] == told:
             return len(told)
+        if runs_in(seen, self.history):  # the beginning of the conversation, drawn anew
+            return len(seen)
         for back in range(len(told)):
             last = len(told) - 1 - back
             if told[last] in seen:
@@ -272,6 +282,11 @@ class DialogueReader:
         if self.settled > ROWS_KEPT:
             self.conversation.forget(self.settled)
             self.settled = 0
+
+
+def runs_in(part: Sequence[str], whole: Sequence[str]) -> bool:
+    """Whether a row of prompts stands in a longer one."""
+    return bool(part) and any(list(whole[place : place + len(part)]) == list(part) for place in range(len(whole) - len(part)))
 
 
 def squeezed(text: str) -> str:

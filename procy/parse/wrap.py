@@ -30,8 +30,8 @@ def unwrapped(rows: Sequence[str], room: int, parts_words: bool = False) -> list
     for row, width in zip(rows, widths, strict=True):
         indent = len(row) - len(row.lstrip())
         plain = bool(row.strip()) and not DRAWN.match(row)
-        off = indent - open_at  # a program that is wrong about the width of a sign is so by a column
-        if plain and lines and open_at >= 0 and (off == 0 or (off == 1 and not row.isascii())) and not is_marked(row):
+        off = indent - open_at  # a program that is wrong about the width of a sign puts rows a column too far
+        if plain and lines and open_at >= 0 and off in (0, 1) and not is_marked(row):
             glue = glue_of(last_row, row, last_width, room)
             if glue is not None:
                 glue = "" if parts_words and PARTED.search(last_row) else glue

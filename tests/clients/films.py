@@ -33,7 +33,7 @@ from .install import ALL, install
 
 PROFILES = {"claude": "claude-code", "codex": "codex", "gemini": "gemini-cli", "qwen": "qwen-code"}  # others are called the same
 LOOKS = {name: ("full", "inline") for name in ("claude", "codex")} | {
-    "gemini": ("inline",), "qwen": ("inline",), "opencode": ("full",), "aider": ("inline",),
+    "gemini": ("inline",), "qwen": ("full",), "opencode": ("full",), "aider": ("inline",),
 }  # fmt: skip
 WITHOUT = {  # scripts that an agent has no use for, or no way to do
     "gemini": ("queued", "folded"), "qwen": ("queued", "folded"),
