@@ -74,7 +74,7 @@ class Conversation:
         )
 
     def is_begun_anew(self, window: Sequence[Row], place: int) -> bool:
-        """Whether the screen ends amidst what is known, and much of that would be lost: so begins a list that is laid out anew."""
+        """Whether the screen ends amidst what is known, and much of that would be lost: as where a list is laid out anew."""
         end = place + len(window)
         lost = sum(1 for row in self.rows[end:] if row.text)
         pairs = [(old.text, new.text) for old, new in zip(self.rows[place:end], window, strict=False) if new.text]
