@@ -48,8 +48,13 @@ def unpack_block(start: int, started_ns: int, data: bytes, index: bytes) -> Iter
 
 
 def pack(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=LEVEL).compress(data)
+    """With a checksum: what a disk has changed since is not taken for what was shown."""
+    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(data)
 
 
 def unpack(frame: bytes) -> bytes:
-    return zstandard.ZstdDecompressor().decompress(frame)
+    """Raises ValueError for bytes that are damaged."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(frame)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"recorded bytes in the database are damaged ({error})") from error

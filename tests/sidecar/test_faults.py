@@ -161,3 +161,22 @@ def test_locked_database_delays_rows_and_loses_none(shell: Lab) -> None:
     assert prompts[:2] == ["echo one", "echo two"] and prompts[-1] == "echo three"
     shell.procy("record", "off", inside=True)
     assert shell.until_ended(spool.session_id) == "ended"
+
+
+def test_a_damaged_block_keeps_no_other_session_from_being_recorded(shell: Lab) -> None:
+    spool = shell.record()
+    shell.type("echo before")
+    shell.until_turns(1)
+    shell.procy("record", "off", inside=True)
+    shell.until_ended(spool.session_id)
+    with sqlite3.connect(shell.places.db) as connection:
+        guards = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'terminal_blocks'")
+        for (trigger,) in guards.fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        connection.execute("UPDATE terminal_blocks SET bytes = zeroblob(length(bytes)), screen = zeroblob(length(screen))")
+    shell.procy("record", "--resume", spool.session_id, inside=True, check=False)
+    wait_until(lambda: "cannot be followed: recorded bytes in the database are damaged" in shell.log(), 30)
+    pane = shell.tmux("new-window", "-d", "-P", "-F", "#{pane_id}", "bash --norc --noprofile").strip()
+    shell.procy("record", "-t", pane, inside=True)
+    shell.tmux("send-keys", "-t", pane, "echo beside", "Enter")
+    wait_until(lambda: any("echo beside" in str(turn["prompt"]) for turn in shell.turns()), 30)
