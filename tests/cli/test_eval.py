@@ -183,7 +183,7 @@ def test_doctor_of_a_good_one(work: Lab) -> None:
 
 def test_doctor_of_bad_ones(work: Lab) -> None:
     write(work, ".procy/eval.toml", TOML.replace("protect", "guards = []\n#"))
-    write(work, "bench/judge.py", 'import random; print(\'{"right": %f, "latency": 1}\' % (1 + 20 * random.random()))')
+    write(work, "bench/judge.py", 'import random; print(\'{"right": %f, "latency": 1}\' % 10 ** (4 * random.random()))')
     work.procy("eval", "set")
     code, findings, metrics = doctor(work)
     assert code == 1 and level_of(findings, "would not be believed") != "ok" and metrics["right"]["cv"] > 0.01
