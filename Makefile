@@ -3,7 +3,7 @@
 # tests of the pages, Chromium.
 
 PYTHON ?= python3
-JOBS ?= 3 # tests at once: most of their time they wait for a screen
+JOBS ?= 4 # tests at once: most of their time they wait for a screen
 AGENTS ?= 3 # tests with real agents at once: these need the processor
 SEEDS ?= 3 # of the tiny models that learn in train-test
 SECONDS ?= 60 # for each target of fuzz

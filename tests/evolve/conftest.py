@@ -90,6 +90,12 @@ class Bench:
             lambda: self.lab.rows("SELECT 1 FROM tries WHERE seq = ? AND step = ?", seq, step), 30, f"step {step} of try {seq}"
         )
 
+    def until_at_work(self) -> str:
+        """Wait until the agent of a lane works on its prompt; returns its pane."""
+        self.until_step("wait")
+        wait_until(lambda: any("Working" in self.lab.tmux("capture-pane", "-p", "-t", pane) for pane in self.lanes()), 30)
+        return next(iter(self.lanes()))
+
     def until_dead(self) -> None:
         """Wait until no process has the run."""
         lock = str(lock_path(self.lab.places, self.run()["id"]))

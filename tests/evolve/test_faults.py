@@ -77,8 +77,7 @@ def test_a_run_that_is_killed_while_the_start_is_measured_goes_on(bench: Bench) 
 def test_a_pane_that_vanishes_pauses_the_run(bench: Bench) -> None:
     bench.begin(hold=True)
     bench.evolve("1", "--yes")
-    bench.until_step("wait")
-    bench.lab.tmux("kill-pane", "-t", next(iter(bench.lanes())))
+    bench.lab.tmux("kill-pane", "-t", bench.until_at_work())
     run = bench.until("paused")
     assert "gone" in run["reason"]
     bench.let_go()
@@ -90,8 +89,7 @@ def test_a_pane_that_vanishes_pauses_the_run(bench: Bench) -> None:
 def test_an_agent_that_exits_pauses_the_run(bench: Bench) -> None:
     bench.begin(hold=True)
     bench.evolve("1", "--yes")
-    bench.until_step("wait")
-    pane = psutil.Process(int(bench.lab.tmux("display-message", "-p", "-t", next(iter(bench.lanes())), "#{pane_pid}")))
+    pane = psutil.Process(int(bench.lab.tmux("display-message", "-p", "-t", bench.until_at_work(), "#{pane_pid}")))
     below = [one for one in pane.children(recursive=True) if "procy.demo.agent" in one.cmdline()]
     for one in below or [pane]:  # not what started it: tmux 3.3a can miss that end, and the agent would go on
         one.kill()
