@@ -11,6 +11,7 @@ import pytest
 from procy.types import Read
 from tests.parse.films import FILMS, answer_lines, films, load_film, read_film, same_prompt, truth_of
 
+LEAST = {"aider": 0.6, "opencode": 0.85}  # of answer lines: aider renumbers lists and hides its edits, OpenCode cuts long output
 QUICK = [path for path in films() if path.name.startswith(("talk", "tools"))]
 
 
@@ -50,7 +51,7 @@ def test_what_is_kept_as_read_is_what_the_agent_tells(path: Path) -> None:
     assert exact >= len(truth) - 1, "Codex draws the Markdown of a prompt"
     told = [line for turn in truth for line in answer_lines(turn["response"])]
     read = [line for turn in seen for line in answer_lines(turn["response"])]
-    assert len(set(told) & set(read)) >= 0.95 * len(set(told))
+    assert len(set(told) & set(read)) >= LEAST.get(path.relative_to(FILMS).parts[0], 0.95) * len(set(told))
 
 
 @pytest.mark.parametrize("path", [path for path in QUICK if path.name.startswith("tools")], ids=name_of)
