@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sqlite3
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -28,7 +29,8 @@ INLINE = "OPENCODE_CONFIG_CONTENT"
 KEYS = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 SLACK_MS = 2_000
-PROOFS, PROOF_LENGTH = 3, 40
+PROOFS, PROOF_LENGTH, LEAST_PROOF = 3, 40, 4
+DRAWN_FREELY = ("Mn", "Me", "Cf", "So", "Sk")  # categories: marks, joiners, emoji and what changes them
 FORKED = re.compile(r"\(fork #\d+\)$")
 COLUMNS = "id, parent_id, title, directory, time_created, time_updated"
 SESSIONS = f"SELECT {COLUMNS} FROM session ORDER BY time_created, id"
@@ -164,8 +166,14 @@ def transcript(database: str, row: sqlite3.Row) -> TranscriptFile:
 def proofs(database: str, session: str) -> tuple[str, ...]:
     """How the last prompts begin where the TUI shows them."""
     rows = rows_of(database, LAST_PROMPTS, session, PROOFS)
-    first = [str(row[0] or "").strip().split("\n")[0][:PROOF_LENGTH].rstrip() for row in rows]
+    first = [drawn_alike(str(row[0] or "").strip().split("\n")[0][:PROOF_LENGTH].rstrip()) for row in rows]
     return tuple(f"┃  {line}" for line in first if line) or ("\0",)
+
+
+def drawn_alike(line: str) -> str:
+    """As much of its beginning as every terminal draws alike: emoji of several characters and marks are drawn as each likes."""
+    end = next((place for place, one in enumerate(line) if unicodedata.category(one) in DRAWN_FREELY), len(line))
+    return line[:end].rstrip() if end >= LEAST_PROOF else line
 
 
 def inline_configuration(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from procy.agents.aider import Aider
-from procy.agents.opencode import OpenCode
+from procy.agents.opencode import OpenCode, drawn_alike
 from procy.gateway.join import conversation_of
 from procy.plugins import profile_of
 from procy.types import Endpoint, Process, TranscriptFile
@@ -161,3 +161,16 @@ def test_aiders_chat_is_the_first_that_began_after_it_did(home: Path) -> None:
     assert not list(Aider().transcripts(process(home, "aider", "--no-git", started_ns=at_ns, cwd=str(home / "work" / "deep"))))
     assert [one.path.rpartition("#")[2] for one in Aider().kept({}, home)] == list(started)
     assert list(Aider().kept({}, file)) == list(Aider().kept({}, home))
+
+
+@pytest.mark.parametrize(
+    ("line", "alike"),
+    [
+        ("fix the parser", "fix the parser"),
+        ("unicode: 漢字 👩\u200d👧 and more", "unicode: 漢字"),
+        ("go to Z\u0351urich", "go to Z"),
+        ("👍 yes", "👍 yes"),  # too little would be left
+    ],
+)
+def test_opencodes_prompts_are_looked_for_as_far_as_all_terminals_draw_them_alike(line: str, alike: str) -> None:
+    assert drawn_alike(line) == alike
